@@ -1,0 +1,29 @@
+//! Speed against the rivals, with answers compared in the same run.
+//!
+//! ```text
+//! recordings ─► workload ─► frames  ─► P  bytes to integers
+//!                        ├► numbers ─► B  integers to books
+//!                        ├► feed    ─► E  bytes to a published top
+//!                        └► files   ─► H  a packed CSV to books
+//! ```
+//! A row is measured by [`measure`], which interleaves its contenders and knows none of them;
+//! [`rows`] makes lines of what it found and [`goals`] says what they must reach. Our side of every
+//! row is in [`ours`], a rival's in its file under [`rival`].
+#![forbid(unsafe_code)]
+
+pub mod book_rows;
+pub mod end_rows;
+pub mod feed;
+pub mod frames;
+pub mod goals;
+pub mod history;
+pub mod measure;
+pub mod numbers;
+pub mod ours;
+pub mod parsed;
+pub mod passes;
+pub mod report;
+pub mod resident;
+pub mod rival;
+pub mod rows;
+pub mod workload;

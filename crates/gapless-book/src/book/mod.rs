@@ -1,0 +1,454 @@
+//! A book: two sides at common scales, and the exact application of one message.
+//!
+//! Invariant: a message is applied whole or not at all. What cannot be held exactly is refused
+//! with the book unchanged.
+#![allow(clippy::indexing_slicing, reason = "a side indexes an array of two")]
+
+mod canonical;
+mod grid;
+mod levels;
+#[cfg(test)]
+mod naive;
+mod page;
+mod pool;
+
+pub use levels::{Change, LEVELS_MAX, Levels, Overflow};
+
+use crate::decimal::{Decimal, POW10, SCALE_MAX};
+use crate::event::{BookMessage, Level, LevelExtra, Scales, Side};
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+
+/// Is told of every level that a message changes.
+pub trait Observer {
+    /// `level` is what now stands at its price (size 0: nothing), in the book's scales.
+    fn level(&mut self, side: Side, level: Level, change: Change);
+
+    /// The sequencer has decided and the levels come next; where a stage is stamped.
+    #[inline]
+    fn sequenced(&mut self) {}
+}
+
+impl Observer for () {
+    #[inline]
+    fn level(&mut self, _: Side, _: Level, _: Change) {}
+}
+
+impl<F: FnMut(Side, Level, Change)> Observer for F {
+    #[inline]
+    fn level(&mut self, side: Side, level: Level, change: Change) {
+        self(side, level, change);
+    }
+}
+
+/// Why a message cannot be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A number does not fit the scale that the symbol needs.
+    Scale,
+    /// A side would hold more than [`LEVELS_MAX`] levels.
+    TooManyLevels,
+}
+
+/// What only some venues say about a level, by price: how it was written, and a second size.
+#[derive(Clone, Debug, Default)]
+struct Notes {
+    written: [BTreeMap<i64, (u8, u8)>; 2],
+    extra: [BTreeMap<i64, i64>; 2],
+}
+
+/// Two sides at common scales.
+#[derive(Clone, Debug)]
+pub struct Book {
+    scales: Scales,
+    bids: Levels,
+    asks: Levels,
+    notes: Option<Box<Notes>>,
+    promotions: u64,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Book {
+    /// An empty book at scale 0; scales grow with what the messages show.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            scales: Scales::default(),
+            bids: Levels::new(Side::Bid),
+            asks: Levels::new(Side::Ask),
+            notes: None,
+            promotions: 0,
+        }
+    }
+
+    /// Scales of every integer in the book.
+    #[must_use]
+    pub const fn scales(&self) -> Scales {
+        self.scales
+    }
+
+    /// One side.
+    #[must_use]
+    pub const fn side(&self, side: Side) -> &Levels {
+        match side {
+            Side::Bid => &self.bids,
+            Side::Ask => &self.asks,
+        }
+    }
+
+    fn side_mut(&mut self, side: Side) -> &mut Levels {
+        match side {
+            Side::Bid => &mut self.bids,
+            Side::Ask => &mut self.asks,
+        }
+    }
+
+    /// Highest bid.
+    #[must_use]
+    pub fn best_bid(&self) -> Option<Level> {
+        self.bids.best()
+    }
+
+    /// Lowest ask.
+    #[must_use]
+    pub fn best_ask(&self) -> Option<Level> {
+        self.asks.best()
+    }
+
+    /// The first `n` levels of a side, best first.
+    pub fn depth(&self, side: Side, n: usize) -> impl Iterator<Item = Level> + '_ {
+        self.side(side).iter().take(n)
+    }
+
+    /// A level's price and size as decimals.
+    #[must_use]
+    pub const fn decimals(&self, level: Level) -> (Decimal, Decimal) {
+        (Decimal::new(level.price, self.scales.price), Decimal::new(level.qty, self.scales.qty))
+    }
+
+    /// Whether best bid >= best ask (equal counts: protocols.md 0.3).
+    #[must_use]
+    #[inline]
+    pub fn is_crossed(&self) -> bool {
+        match (self.bids.best(), self.asks.best()) {
+            (Some(bid), Some(ask)) => bid.price >= ask.price,
+            _ => false,
+        }
+    }
+
+    /// How often the scales grew.
+    #[must_use]
+    pub const fn promotions(&self) -> u64 {
+        self.promotions
+    }
+
+    /// The second size at a price (Bybit RPI), 0 if none.
+    #[must_use]
+    pub fn extra_at(&self, side: Side, price: i64) -> i64 {
+        let notes = self.notes.as_deref();
+        notes.and_then(|n| n.extra[side as usize].get(&price)).copied().unwrap_or(0)
+    }
+
+    /// Decimals of price and size as last written at a price; `None` if that cannot be told.
+    #[must_use]
+    pub fn written_at(&self, side: Side, price: i64) -> Option<(u8, u8)> {
+        let notes = self.notes.as_deref()?;
+        let written = notes.written[side as usize].get(&price).copied()?;
+        (written.0 != u8::MAX && written.1 != u8::MAX).then_some(written)
+    }
+
+    /// Empties both sides; scales stay.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+        self.notes = None;
+    }
+
+    /// Replaces the book by a message's levels; zero sizes mean absent.
+    ///
+    /// # Errors
+    /// A refusal, with the book unchanged.
+    pub fn load<O: Observer>(
+        &mut self,
+        message: &BookMessage<'_>,
+        observer: &mut O,
+    ) -> Result<(), Refusal> {
+        let scales = union(self.scales, message.scales);
+        // A scale of the old book that the new levels do not fit goes with the old book.
+        let scales = if factors_fit(message, scales) { scales } else { message.scales };
+        if message.bids.len() > LEVELS_MAX || message.asks.len() > LEVELS_MAX {
+            return Err(Refusal::TooManyLevels);
+        }
+        self.clear();
+        self.scales = scales;
+        self.put(message, observer);
+        Ok(())
+    }
+
+    /// Applies a delta: sizes are absolute, in array order, the last entry of a price wins.
+    ///
+    /// # Errors
+    /// A refusal, with the book unchanged.
+    #[inline]
+    pub fn apply<O: Observer>(
+        &mut self,
+        message: &BookMessage<'_>,
+        observer: &mut O,
+    ) -> Result<(), Refusal> {
+        if message.scales != self.scales {
+            self.fit(message)?;
+        }
+        let room = |side: &Levels, more: usize| side.len() + more <= LEVELS_MAX;
+        if !room(&self.bids, message.bids.len()) || !room(&self.asks, message.asks.len()) {
+            self.check_room(message)?;
+        }
+        self.put(message, observer);
+        Ok(())
+    }
+
+    /// Makes book and message agree on scales, promoting the book where it must.
+    #[cold]
+    fn fit(&mut self, message: &BookMessage<'_>) -> Result<(), Refusal> {
+        let scales = union(self.scales, message.scales);
+        if !factors_fit(message, scales) {
+            return Err(Refusal::Scale);
+        }
+        if scales != self.scales {
+            self.promote(scales)?;
+        }
+        Ok(())
+    }
+
+    /// Brings the book to larger scales, exactly.
+    fn promote(&mut self, scales: Scales) -> Result<(), Refusal> {
+        let (price, qty) = factors(self.scales, scales).ok_or(Refusal::Scale)?;
+        if !self.bids.can_promote(price, qty) || !self.asks.can_promote(price, qty) {
+            return Err(Refusal::Scale);
+        }
+        if let Some(notes) = self.notes.as_deref_mut() {
+            *notes = notes.scaled(price, qty).ok_or(Refusal::Scale)?;
+        }
+        for side in [&mut self.bids, &mut self.asks] {
+            side.promote(price, qty).map_err(|Overflow| Refusal::Scale)?;
+        }
+        self.scales = scales;
+        self.promotions += 1;
+        Ok(())
+    }
+
+    /// Counts exactly what a message would insert; only asked near the limit.
+    #[cold]
+    fn check_room(&self, message: &BookMessage<'_>) -> Result<(), Refusal> {
+        let (price, qty) = factors(message.scales, self.scales).ok_or(Refusal::Scale)?;
+        for (side, levels) in [(&self.bids, message.bids), (&self.asks, message.asks)] {
+            let new = levels
+                .iter()
+                .filter_map(|level| scaled(*level, price, qty))
+                .filter(|level| level.qty != 0 && side.qty_at(level.price) == 0)
+                .count();
+            if side.len() + new > LEVELS_MAX {
+                return Err(Refusal::TooManyLevels);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn put<O: Observer>(&mut self, message: &BookMessage<'_>, observer: &mut O) {
+        if message.scales == self.scales {
+            put_side(&mut self.bids, Side::Bid, message.bids, (1, 1), observer);
+            put_side(&mut self.asks, Side::Ask, message.asks, (1, 1), observer);
+        } else if let Some(factors) = factors(message.scales, self.scales) {
+            put_side(&mut self.bids, Side::Bid, message.bids, factors, observer);
+            put_side(&mut self.asks, Side::Ask, message.asks, factors, observer);
+        }
+        if !message.extras.is_empty() {
+            self.note(message);
+        } else if self.notes.is_some() && !(message.bids.is_empty() && message.asks.is_empty()) {
+            // What was written before no longer says how the book would be written now.
+            self.notes = None;
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, message: &BookMessage<'_>) {
+        let (price, qty) = factors(message.scales, self.scales).unwrap_or((1, 1));
+        let notes = self.notes.get_or_insert_with(Box::default);
+        let (bids, asks) = message.extras.split_at(message.bids.len().min(message.extras.len()));
+        for (side, levels, extras) in [(0, message.bids, bids), (1, message.asks, asks)] {
+            for (level, extra) in levels.iter().zip(extras) {
+                notes.set(side, level.price.wrapping_mul(price), level.qty, extra, qty);
+            }
+        }
+    }
+
+    /// Drops the worst level of a side.
+    pub(crate) fn pop_worst(&mut self, side: Side) -> Option<Level> {
+        let worst = self.side(side).worst()?;
+        self.remove(side, worst.price);
+        Some(worst)
+    }
+
+    /// Drops the best level of a side.
+    pub(crate) fn pop_best(&mut self, side: Side) -> Option<Level> {
+        let best = self.side(side).best()?;
+        self.remove(side, best.price);
+        Some(best)
+    }
+
+    fn remove(&mut self, side: Side, price: i64) {
+        self.side_mut(side).set(price, 0);
+        if let Some(notes) = &mut self.notes {
+            notes.written[side as usize].remove(&price);
+        }
+    }
+
+    /// Puts one level back, in the book's own scales (undoing a message).
+    pub(crate) fn restore(&mut self, side: Side, level: Level) {
+        self.side_mut(side).set(level.price, level.qty);
+    }
+}
+
+impl Notes {
+    /// The same at larger scales, exactly; `None` where a number does not fit. A note may outlive
+    /// its level, so that what fits the levels need not fit the notes.
+    fn scaled(&self, price: i64, qty: i64) -> Option<Self> {
+        let mut scaled = Self::default();
+        for side in 0..2 {
+            for (at, written) in &self.written[side] {
+                scaled.written[side].insert(at.checked_mul(price)?, *written);
+            }
+            for (at, extra) in &self.extra[side] {
+                scaled.extra[side].insert(at.checked_mul(price)?, extra.checked_mul(qty)?);
+            }
+        }
+        Some(scaled)
+    }
+
+    fn set(&mut self, side: usize, price: i64, qty: i64, extra: &LevelExtra, qty_factor: i64) {
+        if extra.extra == 0 {
+            self.extra[side].remove(&price);
+        } else {
+            // Checked by `factors_fit`, as the level's own numbers.
+            self.extra[side].insert(price, extra.extra.wrapping_mul(qty_factor));
+        }
+        if qty == 0 {
+            self.written[side].remove(&price);
+        } else {
+            self.written[side].insert(price, (extra.price_decimals, extra.qty_decimals));
+        }
+    }
+}
+
+#[inline]
+fn put_side<O: Observer>(
+    into: &mut Levels,
+    side: Side,
+    levels: &[Level],
+    (price, qty): (i64, i64),
+    observer: &mut O,
+) {
+    for level in levels {
+        // Checked by `factors_fit` before anything changed.
+        let level =
+            Level { price: level.price.wrapping_mul(price), qty: level.qty.wrapping_mul(qty) };
+        let change = into.set(level.price, level.qty);
+        observer.level(side, level, change);
+    }
+}
+
+fn union(a: Scales, b: Scales) -> Scales {
+    Scales { price: a.price.max(b.price), qty: a.qty.max(b.qty) }
+}
+
+/// What integers at `from` are multiplied by to stand at `to`; `None` if `to` is smaller.
+fn factors(from: Scales, to: Scales) -> Option<(i64, i64)> {
+    let factor = |from: u8, to: u8| {
+        let step = to.checked_sub(from).filter(|step| *step <= SCALE_MAX)?;
+        POW10.get(usize::from(step)).copied()
+    };
+    Some((factor(from.price, to.price)?, factor(from.qty, to.qty)?))
+}
+
+fn scaled(level: Level, price: i64, qty: i64) -> Option<Level> {
+    Some(Level { price: level.price.checked_mul(price)?, qty: level.qty.checked_mul(qty)? })
+}
+
+fn factors_fit(message: &BookMessage<'_>, scales: Scales) -> bool {
+    let Some((price, qty)) = factors(message.scales, scales) else { return false };
+    let fits = |levels: &[Level]| levels.iter().all(|l| scaled(*l, price, qty).is_some());
+    fits(message.bids)
+        && fits(message.asks)
+        && message.extras.iter().all(|extra| extra.extra.checked_mul(qty).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{BookKind, SeqInfo};
+    use alloc::vec::Vec;
+
+    fn message<'a>(scales: (u8, u8), bids: &'a [Level], asks: &'a [Level]) -> BookMessage<'a> {
+        BookMessage {
+            kind: BookKind::Delta,
+            seq: SeqInfo::default(),
+            scales: Scales { price: scales.0, qty: scales.1 },
+            bids,
+            asks,
+            extras: &[],
+            depth_limit: None,
+        }
+    }
+
+    const fn level(price: i64, qty: i64) -> Level {
+        Level { price, qty }
+    }
+
+    #[test]
+    fn a_note_that_outlived_its_level_and_outgrows_the_scale_is_refused() {
+        let mut book = Book::new();
+        let extras = [LevelExtra { extra: i64::MAX, ..LevelExtra::default() }];
+        let (gone, back) = ([level(10, 0)], [level(10, 5)]);
+        let note = BookMessage { extras: &extras, ..message((0, 0), &gone, &[]) };
+        book.apply(&note, &mut ()).unwrap();
+        assert_eq!(book.apply(&message((0, 1), &back, &[]), &mut ()), Err(Refusal::Scale));
+        assert_eq!(book.scales(), Scales::default());
+    }
+
+    #[test]
+    fn more_decimals_promote_the_scale_and_change_no_value() {
+        let mut book = Book::new();
+        book.apply(&message((0, 0), &[level(10, 5)], &[level(11, 7)]), &mut ()).unwrap();
+        book.apply(&message((2, 3), &[level(1050, 1500)], &[]), &mut ()).unwrap();
+        assert_eq!(book.scales(), Scales { price: 2, qty: 3 });
+        let bids: Vec<_> = book.depth(Side::Bid, 9).collect();
+        assert_eq!(bids, [level(1050, 1500), level(1000, 5000)]);
+        book.apply(&message((0, 0), &[level(10, 0)], &[]), &mut ()).unwrap();
+        assert_eq!(book.side(Side::Bid).len(), 1);
+    }
+
+    #[test]
+    fn what_outgrows_the_scale_is_refused_with_the_book_unchanged() {
+        let mut book = Book::new();
+        book.apply(&message((0, 0), &[level(10_000_000_000, 1)], &[]), &mut ()).unwrap();
+        let (bids, asks) = ([level(5, 1)], [level(7, 1)]);
+        let fine = message((10, 0), &bids, &asks);
+        assert_eq!(book.apply(&fine, &mut ()), Err(Refusal::Scale));
+        assert_eq!(book.scales(), Scales::default());
+        assert_eq!((book.side(Side::Bid).len(), book.side(Side::Ask).len()), (1, 0));
+        book.load(&fine, &mut ()).unwrap();
+        assert_eq!(book.best_bid(), Some(level(5, 1)));
+    }
+
+    #[test]
+    fn equal_best_prices_count_as_crossed() {
+        let mut book = Book::new();
+        book.apply(&message((0, 0), &[level(10, 5)], &[level(10, 7)]), &mut ()).unwrap();
+        assert!(book.is_crossed());
+    }
+}

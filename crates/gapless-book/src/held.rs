@@ -1,0 +1,103 @@
+//! Deltas kept while a snapshot is on its way.
+//!
+//! Invariant: never more than [`HELD_MAX`] messages or [`HELD_LEVELS_MAX`] levels; when full,
+//! everything is dropped and the caller counts a loss (protocols.md 0.2 rule 10).
+
+use crate::event::{BookKind, BookMessage, Level, LevelExtra, Scales, SeqInfo};
+use alloc::vec::Vec;
+
+/// Most messages held.
+pub const HELD_MAX: usize = 4096;
+/// Most levels held: 4 MiB of them.
+pub const HELD_LEVELS_MAX: usize = 4 * 1024 * 1024 / size_of::<Level>();
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    kind: BookKind,
+    seq: SeqInfo,
+    scales: Scales,
+    bids: usize,
+    asks: usize,
+    extras: usize,
+}
+
+/// Messages in order of arrival.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    entries: Vec<Entry>,
+    levels: Vec<Level>,
+    extras: Vec<LevelExtra>,
+}
+
+impl Held {
+    /// Keeps a message; `false` if it was full and is now empty.
+    pub fn push(&mut self, message: &BookMessage<'_>) -> bool {
+        let more = message.bids.len() + message.asks.len();
+        if self.entries.len() >= HELD_MAX || self.levels.len() + more > HELD_LEVELS_MAX {
+            self.clear();
+            return false;
+        }
+        self.entries.push(Entry {
+            kind: message.kind,
+            seq: message.seq,
+            scales: message.scales,
+            bids: message.bids.len(),
+            asks: message.asks.len(),
+            extras: message.extras.len(),
+        });
+        self.levels.extend_from_slice(message.bids);
+        self.levels.extend_from_slice(message.asks);
+        self.extras.extend_from_slice(message.extras);
+        true
+    }
+
+    /// Drops everything; memory is kept for the next time.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.levels.clear();
+        self.extras.clear();
+    }
+
+    /// Number of messages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Numbers of the messages in order.
+    pub fn ids(&self) -> impl Iterator<Item = &SeqInfo> + Clone {
+        self.entries.iter().map(|entry| &entry.seq)
+    }
+
+    /// Whether any message inserts a level.
+    #[must_use]
+    pub fn inserts(&self) -> bool {
+        self.levels.iter().any(|level| level.qty != 0)
+    }
+
+    /// The messages in order.
+    pub fn messages(&self) -> impl Iterator<Item = BookMessage<'_>> {
+        let (mut levels, mut extras) = (&self.levels[..], &self.extras[..]);
+        self.entries.iter().map(move |entry| {
+            let (bids, rest) = levels.split_at(entry.bids.min(levels.len()));
+            let (asks, rest) = rest.split_at(entry.asks.min(rest.len()));
+            let (own, others) = extras.split_at(entry.extras.min(extras.len()));
+            (levels, extras) = (rest, others);
+            BookMessage {
+                kind: entry.kind,
+                seq: entry.seq,
+                scales: entry.scales,
+                bids,
+                asks,
+                extras: own,
+                depth_limit: None,
+            }
+        })
+    }
+}

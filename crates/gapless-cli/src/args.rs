@@ -1,0 +1,121 @@
+//! The words of the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gapless::replay::input::Format;
+use gapless::replay::pace::Speed;
+use gapless::venues::registry::VenueId;
+use std::path::PathBuf;
+
+/// Local order books that are exactly the exchange's book, or say that they are not.
+#[derive(Debug, Parser)]
+#[command(name = "gapless", version, about)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replay recordings into books and show them.
+    Replay(ReplayArguments),
+    /// Check recordings: exit 3 if any gap, crossed book or refused message is found.
+    Verify(VerifyArguments),
+}
+
+/// What is read, and how.
+#[derive(Debug, Args)]
+pub struct Inputs {
+    /// Venue of captures and raw recordings: binance_spot, binance_us, binance_usdm,
+    /// binance_coinm, bybit, okx, deribit. Without it the frames tell.
+    #[arg(long, value_name = "V", value_parser = venue)]
+    pub venue: Option<VenueId>,
+    /// Keep only this symbol (may be given more than once).
+    #[arg(long, value_name = "S")]
+    pub symbol: Vec<String>,
+    /// Form of the inputs where they cannot tell it themselves.
+    #[arg(long, value_name = "F", value_parser = format)]
+    pub format: Option<Format>,
+    /// Count and show only what was received from this time on (RFC 3339, or ns since the epoch).
+    /// Books are still built from the beginning.
+    #[arg(long, value_name = "T", value_parser = time)]
+    pub from: Option<i64>,
+    /// Stop at this time.
+    #[arg(long, value_name = "T", value_parser = time)]
+    pub to: Option<i64>,
+    /// A live book that was silent for longer is stale; without it time decides nothing.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub freshness: Option<i64>,
+    /// What to do about crossed books.
+    #[arg(long, value_enum, default_value_t = Crossed::Report)]
+    pub crossed: Crossed,
+    /// Recordings: files, folders, patterns, or - for standard input.
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<String>,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// `max`, or a factor of the recorded pace (1 = as recorded).
+    #[arg(long, value_name = "max|X", default_value = "max", value_parser = speed)]
+    pub speed: Speed,
+    /// One JSON object a line: books, then a summary.
+    #[arg(long)]
+    pub json: bool,
+    /// Show this many levels of each side.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub depth: usize,
+    /// Write a plot of the latency distributions.
+    #[arg(long, value_name = "FILE")]
+    pub latency_svg: Option<PathBuf>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    #[command(flatten)]
+    pub inputs: Inputs,
+}
+
+/// Policies for crossed books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Crossed {
+    /// Say that the book is not live while it is crossed.
+    Report,
+    /// Remove the levels that the message did not touch.
+    Uncross,
+}
+
+fn venue(text: &str) -> Result<VenueId, String> {
+    VenueId::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = VenueId::ALL.iter().map(|venue| venue.name()).collect();
+        format!("no such venue; known are {}", names.join(", "))
+    })
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    Format::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+        format!("no such format; known are {}", names.join(", "))
+    })
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    gapless::replay::time::parse_instant(text).ok_or_else(|| {
+        "expected a time like 2026-11-20T20:40:31Z or nanoseconds since the epoch".to_owned()
+    })
+}
+
+fn seconds(text: &str) -> Result<i64, String> {
+    let value = gapless::book::decimal::Decimal::parse(text.as_bytes()).ok();
+    let ns = value.and_then(|seconds| seconds.at_scale(9)).filter(|ns| *ns > 0);
+    ns.ok_or_else(|| "expected a positive number of seconds".to_owned())
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    Speed::parse(text).ok_or_else(|| "expected max or a positive factor".to_owned())
+}

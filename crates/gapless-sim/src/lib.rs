@@ -1,0 +1,21 @@
+//! Simulated exchanges: the market, each venue's dialect, and the truth to compare with.
+//!
+//! ```text
+//!   seed ─▶ Market ─ Activity ─▶ Dialect ─ Frame ─▶ Recording ─▶ samples
+//!              │                  │
+//!              ▼                  ▼
+//!        Symbol.truth       Dialect::image: what a correct client must hold
+//! ```
+//!
+//! Everything is sans-I/O and runs in virtual time: no clock, no threads, no sockets, and no
+//! chance but [`rng::Rng`]. The same seed gives the same bytes on every machine.
+#![forbid(unsafe_code)]
+
+pub mod book;
+pub mod dialect;
+pub mod market;
+pub mod number;
+pub mod profile;
+pub mod recording;
+pub mod rng;
+pub mod samples;

@@ -1,0 +1,169 @@
+//! The books of one connection, found by exchange, channel and symbol.
+//!
+//! Invariant: an id stays valid for the life of the table; books are added, never removed.
+
+use crate::venue::Market;
+use gapless_book::local::{Demand, LocalBook};
+use std::collections::HashMap;
+
+/// Most books of one connection; further symbols are counted as unattributed.
+pub const BOOKS_MAX: usize = 16_384;
+
+/// A book of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BookId(pub u32);
+
+/// One book with its name and its needs.
+#[derive(Debug)]
+pub struct BookEntry {
+    /// Exchange id where the source carries several, else empty.
+    pub exchange: String,
+    /// Channel without symbol and speed.
+    pub channel: String,
+    /// Native symbol.
+    pub symbol: String,
+    /// Market, as far as it is known.
+    pub market: Market,
+    /// The book itself.
+    pub local: LocalBook,
+    /// When and what was last asked for, and what is still wanted.
+    pub(crate) resync: Resync,
+}
+
+/// Pace of one book's resyncs (protocols.md 0.2 rule 12, 0.6.22): the first at once, the next
+/// after 2 s, then twice as long up to 30 s; calm again once it was live that long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resync {
+    /// What is wanted and not yet asked for.
+    pub wanted: Demand,
+    /// Earliest time of the next request.
+    not_before_ns: i64,
+    /// Requests since the book was last live.
+    attempts: u32,
+    /// It was live: what is asked for from now on is a resync.
+    was_live: bool,
+    /// When a delta first came to a book without a snapshot; `i64::MAX` = none waits.
+    pub waiting_since_ns: i64,
+}
+
+/// Distance between the first and the second resync.
+pub const RESYNC_NS_MIN: i64 = 2_000_000_000;
+/// Largest distance between resyncs.
+pub const RESYNC_NS_MAX: i64 = 30_000_000_000;
+
+impl Resync {
+    const NEW: Self = Self {
+        wanted: Demand::None,
+        not_before_ns: i64::MIN,
+        attempts: 0,
+        was_live: false,
+        waiting_since_ns: i64::MAX,
+    };
+
+    /// The demand to act on now, if any; what is not due stays wanted.
+    pub fn due(&mut self, now_ns: i64) -> Demand {
+        if self.wanted == Demand::None || now_ns < self.not_before_ns {
+            return Demand::None;
+        }
+        let step = RESYNC_NS_MIN.saturating_mul(1 << self.attempts.min(4)).min(RESYNC_NS_MAX);
+        self.not_before_ns = now_ns.saturating_add(step);
+        self.attempts += 1;
+        core::mem::replace(&mut self.wanted, Demand::None)
+    }
+
+    /// The book is live.
+    pub fn healed(&mut self) {
+        self.wanted = Demand::None;
+        self.attempts = 0;
+        if !self.was_live {
+            // The first snapshot was no resync.
+            self.was_live = true;
+            self.not_before_ns = i64::MIN;
+        }
+        self.waiting_since_ns = i64::MAX;
+    }
+}
+
+/// The books of one connection.
+#[derive(Debug, Default)]
+pub struct Books {
+    entries: Vec<BookEntry>,
+    index: HashMap<u64, Vec<BookId>>,
+}
+
+impl Books {
+    /// Number of books.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A book.
+    #[must_use]
+    pub fn get(&self, id: BookId) -> Option<&BookEntry> {
+        self.entries.get(id.0 as usize)
+    }
+
+    /// A book, to feed it.
+    pub fn get_mut(&mut self, id: BookId) -> Option<&mut BookEntry> {
+        self.entries.get_mut(id.0 as usize)
+    }
+
+    /// Every book in the order of appearance.
+    pub fn iter(&self) -> impl Iterator<Item = (BookId, &BookEntry)> {
+        (0u32..).map(BookId).zip(&self.entries)
+    }
+
+    /// Finds a book by name.
+    #[must_use]
+    pub fn find(&self, exchange: &str, channel: &str, symbol: &str) -> Option<BookId> {
+        let candidates = self.index.get(&hash(exchange, channel, symbol))?;
+        candidates.iter().copied().find(|id| {
+            self.get(*id).is_some_and(|entry| {
+                entry.exchange == exchange && entry.channel == channel && entry.symbol == symbol
+            })
+        })
+    }
+
+    /// Adds a book; `None` when the table is full.
+    pub fn add(
+        &mut self,
+        exchange: &str,
+        channel: &str,
+        symbol: &str,
+        market: Market,
+        local: LocalBook,
+    ) -> Option<BookId> {
+        if self.entries.len() >= BOOKS_MAX {
+            return None;
+        }
+        let id = BookId(u32::try_from(self.entries.len()).ok()?);
+        self.entries.push(BookEntry {
+            exchange: exchange.to_owned(),
+            channel: channel.to_owned(),
+            symbol: symbol.to_owned(),
+            market,
+            local,
+            resync: Resync::NEW,
+        });
+        self.index.entry(hash(exchange, channel, symbol)).or_default().push(id);
+        Some(id)
+    }
+}
+
+/// FNV-1a over the three names: small keys, no state, the same on every run.
+fn hash(exchange: &str, channel: &str, symbol: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for part in [exchange, channel, symbol] {
+        for byte in part.bytes().chain([0xff]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
+}

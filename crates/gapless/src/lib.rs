@@ -1,0 +1,32 @@
+//! Local order books that are exactly the exchange's book, or say that they are not.
+//!
+//! This crate is what programs link: replay of recordings into books, with a state on every book
+//! that never lies, and latency per stage. Everything below it can be used on its own:
+//! [`book`] (decimals, events, sequencing, books), [`venues`] (wire formats and sessions),
+//! [`replay`] (recordings).
+//!
+//! ```no_run
+//! let mut replay = gapless::Replay::open(["samples/"])?;
+//! replay.run(&mut ())?;
+//! for book in replay.books() {
+//!     println!("{} is {}", book.name(), book.state().name());
+//!     if let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask()) {
+//!         println!("{} x {} | {} x {}", bid.0, bid.1, ask.0, ask.1);
+//!     }
+//! }
+//! # Ok::<(), gapless::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub use gapless_book as book;
+pub use gapless_replay as replay;
+pub use gapless_venues as venues;
+
+pub mod convert;
+pub mod latency;
+mod report;
+mod run;
+
+pub use gapless_replay::ReplayError as Error;
+pub use report::{BookReport, book_sha256};
+pub use run::{Choices, Place, Replay, Stopped};

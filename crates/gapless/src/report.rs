@@ -1,0 +1,167 @@
+//! What a book amounts to, for people and programs: name, state, best prices, hash.
+
+use gapless_book::book::Book;
+use gapless_book::decimal::Decimal;
+use gapless_book::event::{Level, Side};
+use gapless_book::local::{Counters, Integrity, LocalBook, Reason, State};
+use gapless_replay::driver::{Driver, Line};
+use gapless_venues::books::BookEntry;
+use gapless_venues::venue::Market;
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A book of a replay.
+#[derive(Clone, Copy, Debug)]
+pub struct BookReport<'a> {
+    driver: &'a Driver,
+    line: &'a Line,
+    entry: &'a BookEntry,
+}
+
+impl<'a> BookReport<'a> {
+    pub(crate) const fn new(driver: &'a Driver, line: &'a Line, entry: &'a BookEntry) -> Self {
+        Self { driver, line, entry }
+    }
+
+    /// The book itself.
+    #[must_use]
+    pub const fn local(&self) -> &'a LocalBook {
+        &self.entry.local
+    }
+
+    /// File that it was read from.
+    #[must_use]
+    pub fn file(&self) -> &'a str {
+        self.driver.input_name(self.line)
+    }
+
+    /// Name of the connection.
+    #[must_use]
+    pub fn source(&self) -> &'a str {
+        &self.line.source
+    }
+
+    /// Venue; a foreign exchange id is kept as `tardis:ID`.
+    #[must_use]
+    pub fn venue(&self) -> String {
+        let session = &self.line.session;
+        let own = session.venue().name();
+        if self.entry.exchange.is_empty() {
+            return own.to_owned();
+        }
+        match session.venue_of(&self.entry.exchange) {
+            Some((venue, _)) => venue.name().to_owned(),
+            None => format!("{own}:{}", self.entry.exchange),
+        }
+    }
+
+    /// Market.
+    #[must_use]
+    pub fn market(&self) -> Market {
+        if self.entry.market != Market::Unknown {
+            return self.entry.market;
+        }
+        let session = &self.line.session;
+        session.venue_of(&self.entry.exchange).map_or(Market::Unknown, |(_, market)| market)
+    }
+
+    /// `venue[.market]:SYMBOL`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let venue = self.venue();
+        let session = &self.line.session;
+        let of = session.venue_of(&self.entry.exchange).map_or(session.venue(), |(venue, _)| venue);
+        let market = self.market();
+        if of.names_market() && market != Market::Unknown {
+            return format!("{venue}.{}:{}", market.name(), self.entry.symbol);
+        }
+        format!("{venue}:{}", self.entry.symbol)
+    }
+
+    /// Native symbol.
+    #[must_use]
+    pub fn symbol(&self) -> &'a str {
+        &self.entry.symbol
+    }
+
+    /// Channel without the symbol.
+    #[must_use]
+    pub fn channel(&self) -> &'a str {
+        &self.entry.channel
+    }
+
+    /// State at the last frame.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.entry.local.state().0
+    }
+
+    /// Why it is not live.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.entry.local.state().1
+    }
+
+    /// How well continuity is proven.
+    #[must_use]
+    pub fn integrity(&self) -> Integrity {
+        self.entry.local.integrity()
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn counters(&self) -> &'a Counters {
+        self.entry.local.counters()
+    }
+
+    /// The book as it was when it was last live; `None` if it never was.
+    #[must_use]
+    pub fn book(&self) -> Option<&'a Book> {
+        self.entry.local.last_live().map(|(book, _)| book)
+    }
+
+    /// Number of that book.
+    #[must_use]
+    pub fn seq(&self) -> Option<i64> {
+        self.entry.local.last_live().and_then(|(_, seq)| seq)
+    }
+
+    /// Highest bid of that book: price and size.
+    #[must_use]
+    pub fn best_bid(&self) -> Option<(Decimal, Decimal)> {
+        self.best(Side::Bid)
+    }
+
+    /// Lowest ask of that book: price and size.
+    #[must_use]
+    pub fn best_ask(&self) -> Option<(Decimal, Decimal)> {
+        self.best(Side::Ask)
+    }
+
+    fn best(&self, side: Side) -> Option<(Decimal, Decimal)> {
+        let book = self.book()?;
+        book.side(side).best().map(|level: Level| book.decimals(level))
+    }
+
+    /// Levels of a side of that book.
+    #[must_use]
+    pub fn levels(&self, side: Side) -> usize {
+        self.book().map_or(0, |book| book.side(side).len())
+    }
+}
+
+/// SHA-256 of a book's canonical text (capture.md), in lower-case hexadecimal.
+#[must_use]
+pub fn book_sha256(book: &Book) -> String {
+    struct Hash(Sha256);
+    impl fmt::Write for Hash {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.update(text.as_bytes());
+            Ok(())
+        }
+    }
+    let mut hash = Hash(Sha256::new());
+    // Hashing cannot fail.
+    let _ = book.write_canonical(&mut hash);
+    hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

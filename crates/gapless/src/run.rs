@@ -1,0 +1,256 @@
+//! Replay of recordings: opens inputs, merges them by receive time, feeds their items to sessions
+//! and shows the books.
+
+use crate::report::BookReport;
+use gapless_replay::driver::{Driver, DriverStats, Watcher};
+use gapless_replay::error::FileName;
+use gapless_replay::input::{self, Format, Input, Item, Progress};
+use gapless_replay::merge::{self, Failure, Merged};
+use gapless_replay::pace::{Pacer, Speed};
+use gapless_replay::{ReplayError, Stats};
+use gapless_venues::registry::VenueId;
+use gapless_venues::session::SessionConfig;
+use std::time::Duration;
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Every input was read to its end.
+    End,
+    /// The caller asked for it.
+    Asked,
+}
+
+/// How recordings are read.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// Form of every input, where it is not to be told from the bytes.
+    pub format: Option<Format>,
+    /// Venue of captures and raw recordings; else folder, recording or frames tell.
+    pub venue: Option<VenueId>,
+    /// Items received before are read but marked as warm-up.
+    pub from_ns: Option<i64>,
+    /// An input ends at its first item received at or after this time.
+    pub to_ns: Option<i64>,
+    /// Pace.
+    pub speed: Speed,
+    /// Choices of the sessions.
+    pub config: SessionConfig,
+    /// Keep books of these symbols only; empty = all.
+    pub symbols: Vec<String>,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            format: None,
+            venue: None,
+            from_ns: None,
+            to_ns: None,
+            speed: Speed::Max,
+            config: SessionConfig::replay(),
+            symbols: Vec::new(),
+        }
+    }
+}
+
+/// Where the item stands that is fed next.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Index of the input.
+    pub input: usize,
+    /// Line in it.
+    pub line: u64,
+    /// Before [`Choices::from_ns`].
+    pub warmup: bool,
+}
+
+/// Recordings and the books made of them.
+pub struct Replay {
+    merged: Merged,
+    driver: Driver,
+    /// Index of each input in the driver, from its first item on.
+    ids: Vec<Option<usize>>,
+    speed: Speed,
+}
+
+impl Replay {
+    /// Opens files, folders, patterns or `-`, with the default choices.
+    ///
+    /// # Errors
+    /// The first input that cannot be opened.
+    pub fn open<I: IntoIterator<Item = S>, S: Into<String>>(paths: I) -> Result<Self, ReplayError> {
+        let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
+        let inputs = match input::find(&paths) {
+            Ok(inputs) => inputs,
+            Err(errors) => match errors.into_iter().next() {
+                Some(error) => return Err(error),
+                None => Vec::new(),
+            },
+        };
+        let (replay, failures) = Self::with(inputs, Choices::default());
+        match failures.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(replay),
+        }
+    }
+
+    /// Opens inputs with every choice named. What cannot be opened is told; the rest is read.
+    #[must_use]
+    pub fn with(inputs: Vec<Input>, choices: Choices) -> (Self, Vec<ReplayError>) {
+        let mut driver = Driver::new(choices.config, choices.venue);
+        driver.only(choices.symbols);
+        let options = merge::Options {
+            from_ns: choices.from_ns,
+            to_ns: choices.to_ns,
+            format: choices.format,
+        };
+        let (merged, failures) = Merged::open(inputs, options);
+        let failures = failures.into_iter().map(|failure| failure.error).collect();
+        let ids = merged.inputs().enumerate().map(|(index, input)| {
+            let hint = merged.venue(index).or(input.folder());
+            let format = merged.format(index)?;
+            Some(driver.add(input.name().clone(), format, hint))
+        });
+        let ids: Vec<_> = ids.collect();
+        (Self { merged, driver, ids, speed: choices.speed }, failures)
+    }
+
+    /// Reads everything to the end.
+    ///
+    /// # Errors
+    /// The first input that cannot be read on.
+    pub fn run<W: Watcher>(&mut self, watcher: &mut W) -> Result<Stopped, ReplayError> {
+        let mut first = None;
+        let stopped = self.run_while(
+            watcher,
+            |_, _| true,
+            |_| {},
+            |error| {
+                first.get_or_insert(error);
+            },
+        );
+        first.map_or(Ok(stopped), Err)
+    }
+
+    /// Reads until the end, or until `go_on` says no; it is asked before every item. `wait_until`
+    /// sleeps until so long after the start of the run; `failed` is told of inputs and lines that
+    /// cannot be read (the others go on).
+    pub fn run_while<W: Watcher>(
+        &mut self,
+        watcher: &mut W,
+        mut go_on: impl FnMut(&mut W, Place) -> bool,
+        mut wait_until: impl FnMut(Duration),
+        mut failed: impl FnMut(ReplayError),
+    ) -> Stopped {
+        let mut pacer = Pacer::new(self.speed);
+        let stopped = loop {
+            match self.step(watcher, &mut pacer, &mut go_on, &mut wait_until) {
+                Ok(None) => {}
+                Ok(Some(stopped)) => break stopped,
+                Err(failure) => {
+                    let id = self.ids.get(failure.input).copied().flatten();
+                    if let Some(id) = id.filter(|_| !failure.error.is_fatal()) {
+                        self.driver.lost(id, watcher);
+                    }
+                    failed(failure.error);
+                }
+            }
+        };
+        for (index, id) in self.ids.iter().enumerate() {
+            if id.is_some_and(|id| !self.driver.finish(id, watcher)) {
+                let file = FileName::new(self.input_name(index));
+                failed(ReplayError::UnknownVenue { file });
+            }
+        }
+        stopped
+    }
+
+    /// Feeds one item, or says how the run ended.
+    fn step<W: Watcher>(
+        &mut self,
+        watcher: &mut W,
+        pacer: &mut Pacer,
+        go_on: &mut impl FnMut(&mut W, Place) -> bool,
+        wait_until: &mut impl FnMut(Duration),
+    ) -> Result<Option<Stopped>, Failure> {
+        let Self { merged, driver, ids, .. } = self;
+        let Some(step) = merged.advance()? else { return Ok(Some(Stopped::End)) };
+        let line = match &step.item {
+            Item::Record(record) => record.line,
+            Item::Csv(reader) => reader.stats().lines,
+        };
+        if !go_on(watcher, Place { input: step.input, line, warmup: step.warmup }) {
+            return Ok(Some(Stopped::Asked));
+        }
+        if !step.warmup {
+            pacer.pace(step.recv_ns, &mut *wait_until);
+        }
+        let Some(id) = ids.get(step.input).copied().flatten() else { return Ok(None) };
+        match step.item {
+            Item::Record(record) => driver.record(id, &record, watcher),
+            Item::Csv(reader) => driver.csv(id, reader, watcher),
+        }
+        Ok(None)
+    }
+
+    /// Every book in the order of appearance.
+    pub fn books(&self) -> impl Iterator<Item = BookReport<'_>> {
+        self.driver.lines().iter().flat_map(move |line| {
+            let books = line.session.books().iter();
+            books.map(move |(_, entry)| BookReport::new(&self.driver, line, entry))
+        })
+    }
+
+    /// The sessions and what was fed to them.
+    #[must_use]
+    pub const fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// As [`Replay::driver`], to change it.
+    pub const fn driver_mut(&mut self) -> &mut Driver {
+        &mut self.driver
+    }
+
+    /// What was fed.
+    #[must_use]
+    pub const fn stats(&self) -> DriverStats {
+        self.driver.stats()
+    }
+
+    /// Name of an input.
+    #[must_use]
+    pub fn input_name(&self, input: usize) -> &str {
+        self.merged.inputs().nth(input).map_or("", |input| input.name().as_str())
+    }
+
+    /// What the readers met, summed.
+    #[must_use]
+    pub fn reader_stats(&self) -> Stats {
+        (0..self.ids.len()).map(|input| self.merged.stats(input)).fold(Stats::default(), add)
+    }
+
+    /// How far each input has been read; cheap to clone and to ask from anywhere.
+    #[must_use]
+    pub fn progress(&self) -> &[Progress] {
+        self.merged.progress()
+    }
+}
+
+const fn add(a: Stats, b: Stats) -> Stats {
+    Stats {
+        records: a.records + b.records,
+        lines: a.lines + b.lines,
+        unknown_kinds: a.unknown_kinds + b.unknown_kinds,
+        steps_back: a.steps_back + b.steps_back,
+        bad_times: a.bad_times + b.bad_times,
+        torn_bytes: a.torn_bytes + b.torn_bytes,
+    }
+}
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replay").field("inputs", &self.ids.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! What runs per frame asks nothing of the allocator.
+//!
+//! The counting allocator is installed for this whole file; counts are per thread.
+
+use gapless_book::decimal::{Decimal, Number};
+use gapless_book::event::{Event, NO_TIME};
+use gapless_tests::counting_allocator::{Counted, CountingAllocator, counting};
+use gapless_venues::bybit::Bybit;
+use gapless_venues::deribit::Deribit;
+use gapless_venues::okx::Okx;
+use gapless_venues::registry::{AnySession, VenueId};
+use gapless_venues::scratch::Scratch;
+use gapless_venues::session::{Session, SessionConfig};
+use gapless_venues::venue::{Context, Market, Origin, Venue};
+use gapless_venues::wire::{EventSink, Reject};
+use std::collections::BTreeMap;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+#[test]
+fn an_allocation_and_a_growth_are_counted() {
+    let (counted, grown) = counting(|| {
+        let mut bytes = Vec::<u8>::with_capacity(16);
+        bytes.reserve_exact(100);
+        bytes.len()
+    });
+    assert_eq!(grown, 0);
+    assert_eq!(counted.allocations, 2, "one to begin with, one to grow");
+    assert!(counted.bytes >= 116, "{counted:?}");
+}
+
+#[test]
+fn reading_a_number_allocates_nothing() {
+    let (counted, read) = counting(|| {
+        let texts = ["91230.10000000", "1e400", "1.742e-05", "not a number", "-0"];
+        let parsed = texts.iter().filter(|text| Decimal::parse(text.as_bytes()).is_ok());
+        let read = texts.iter().filter(|text| Number::read(text.as_bytes()).is_ok());
+        (parsed.count(), read.count())
+    });
+    assert_eq!(counted.allocations, 0);
+    assert_eq!(read, (3, 4));
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Told(usize);
+
+impl EventSink for Told {
+    fn event(&mut self, _: &Event<'_>) {
+        self.0 += 1;
+    }
+
+    fn reject(&mut self, _: &Reject<'_>) {
+        self.0 += 1;
+    }
+}
+
+/// Parses every frame of a fixture twice with one scratch and counts the second time.
+fn second_reading(venue: &impl Venue, fixture: &str) {
+    let frames: Vec<_> = fixture.lines().filter_map(|line| line.strip_prefix("< ")).collect();
+    let origin = Origin::Socket { url: "" };
+    let context = Context { recv_ns: NO_TIME, origin, market: Market::Unknown };
+    let mut scratch = Scratch::new();
+    let mut read = || {
+        let mut told = Told::default();
+        for frame in &frames {
+            venue.parse(&context, frame.as_bytes(), &mut scratch, &mut told);
+        }
+        told.0
+    };
+    let first = read();
+    let (counted, second) = counting(read);
+    assert!(first >= frames.len() && first == second);
+    assert_eq!(counted.allocations, 0);
+}
+
+#[test]
+fn parsing_any_kind_of_frame_again_allocates_nothing() {
+    second_reading(&Bybit, include_str!("../crates/gapless-venues/fixtures/bybit.frames"));
+    second_reading(&Okx, include_str!("../crates/gapless-venues/fixtures/okx.frames"));
+    second_reading(&Deribit, include_str!("../crates/gapless-venues/fixtures/deribit.frames"));
+}
+
+/// Feeds a snapshot and a warm-up of updates, then counts over as many updates again.
+fn warm_updates<V: Venue>(venue: V, snapshot: &str, update: impl Fn(usize) -> String) {
+    const UPDATES: usize = 600;
+    let mut session = Session::new(venue, SessionConfig::live());
+    session.connect("", &mut ());
+    session.bytes(1, snapshot.as_bytes(), &mut ());
+    let frames: Vec<_> = (0..2 * UPDATES).map(update).collect();
+    let (warm, counted) = frames.split_at(UPDATES);
+    let mut feed = |frames: &[String]| {
+        for frame in frames {
+            session.bytes(2, frame.as_bytes(), &mut ());
+        }
+    };
+    feed(warm);
+    let (counted, ()) = counting(|| feed(counted));
+    assert_eq!(counted.allocations, 0);
+    let (_, book) = session.books().iter().next().expect("a book");
+    assert_eq!(book.local.counters().applied as usize, 2 * UPDATES);
+}
+
+#[test]
+fn a_warm_session_applies_updates_without_allocating() {
+    let bybit = |kind: &str, u: usize| {
+        let levels = format!(r#""b":[["2.0","{u}"]],"a":[["3.{}","1"]]"#, u % 7);
+        let data = format!(r#"{{"s":"S",{levels},"u":{u},"seq":{u}}}"#);
+        let head = format!(r#""topic":"orderbook.50.S","type":"{kind}","ts":1700000000000"#);
+        format!(r#"{{{head},"data":{data}}}"#)
+    };
+    warm_updates(Bybit, &bybit("snapshot", 10), |i| bybit("delta", 11 + i));
+
+    let okx = |action: &str, id: usize| {
+        let levels =
+            format!(r#""asks":[["3.{}","1","0","1"]],"bids":[["2.0","{id}","0","1"]]"#, id % 7);
+        let ids = format!(r#""checksum":0,"seqId":{id},"prevSeqId":{}"#, id - 1);
+        let data = format!(r#"[{{{levels},"ts":"1700000000000",{ids}}}]"#);
+        let arg = r#"{"channel":"books","instId":"A-B"}"#;
+        format!(r#"{{"arg":{arg},"action":"{action}","data":{data}}}"#)
+    };
+    warm_updates(Okx, &okx("snapshot", 10), |i| okx("update", 11 + i));
+
+    let deribit = |kind: &str, id: usize| {
+        let levels = format!(r#""bids":[["change",2.0,{id}.0]],"asks":[["new",3.{},1.0]]"#, id % 7);
+        let ids = format!(r#""change_id":{id},"prev_change_id":{}"#, id - 1);
+        let head = format!(r#""type":"{kind}","timestamp":1700000000000,"instrument_name":"A""#);
+        let params = format!(r#"{{"channel":"book.A.raw","data":{{{head},{ids},{levels}}}}}"#);
+        format!(r#"{{"jsonrpc":"2.0","method":"subscription","params":{params}}}"#)
+    };
+    warm_updates(Deribit, &deribit("snapshot", 10), |i| deribit("change", 11 + i));
+}
+
+/// A line of a capture.
+struct Line {
+    recv_ns: i64,
+    kind: String,
+    source: String,
+    payload: String,
+}
+
+fn sample(name: &str) -> Vec<Line> {
+    let path = format!("{}/../samples/{name}.cap.zst", env!("CARGO_MANIFEST_DIR"));
+    let text = zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut fields = line.splitn(4, '\t').map(str::to_owned);
+        let mut field = || fields.next().unwrap_or_default();
+        let recv_ns = field().parse().unwrap();
+        Line { recv_ns, kind: field(), source: field(), payload: field() }
+    });
+    lines.collect()
+}
+
+/// The connections of a recording.
+struct Connections {
+    venue: VenueId,
+    sessions: BTreeMap<String, AnySession>,
+}
+
+impl Connections {
+    fn take(&mut self, line: &Line) -> Counted {
+        let new = || self.venue.session(SessionConfig::live());
+        if line.kind == "H" {
+            for session in self.sessions.values_mut() {
+                session.rest(line.recv_ns, &line.source, line.payload.as_bytes(), &mut ());
+            }
+            return Counted::default();
+        }
+        let session = self.sessions.entry(line.source.clone()).or_insert_with(new);
+        match line.kind.as_str() {
+            "C" => session.connect(&line.payload, &mut ()),
+            "S" => session.sent(line.recv_ns, &line.payload),
+            _ => {
+                let frame = line.payload.as_bytes();
+                return counting(|| session.bytes(line.recv_ns, frame, &mut ())).0;
+            }
+        }
+        Counted::default()
+    }
+}
+
+/// Of so many frames one may make a book grow.
+const FRAMES_PER_GROWTH_MIN: usize = 40;
+
+/// A complaint if more frames of the second half allocated than growing books explain.
+fn allocating_frames(venue: VenueId) -> Option<String> {
+    let lines = sample(venue.name());
+    let mut connections = Connections { venue, sessions: BTreeMap::new() };
+    let (warm, measured) = lines.split_at(lines.len() / 2);
+    for line in warm {
+        connections.take(line);
+    }
+    let mut found = Vec::new();
+    for line in measured {
+        let counted = connections.take(line);
+        if counted.allocations > 0 {
+            let start: String = line.payload.chars().take(90).collect();
+            found.push(format!("{}: {counted:?}: {start}", venue.name()));
+        }
+    }
+    (found.len() * FRAMES_PER_GROWTH_MIN > measured.len()).then(|| found.join("\n"))
+}
+
+#[test]
+fn a_warm_connection_allocates_only_where_a_book_grows() {
+    let recorded = |venue: &&VenueId| !matches!(venue, VenueId::Tardis | VenueId::Relay);
+    let venues = VenueId::ALL.iter().filter(recorded);
+    let found: Vec<_> = venues.filter_map(|venue| allocating_frames(*venue)).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}

@@ -1,0 +1,326 @@
+//! Conformance rows C90 to C99: every venue (protocols.md section 10), one test a row.
+
+#[path = "conformance/line.rs"]
+mod line;
+
+use gapless_book::event::EventKind;
+use gapless_book::held::HELD_MAX;
+use gapless_book::local::{CrossedPolicy, Policy, Reason, State, Transition};
+use gapless_book::sequence::Verdict;
+use gapless_venues::bybit::Bybit;
+use gapless_venues::deribit::Deribit;
+use gapless_venues::okx::Okx;
+use gapless_venues::session::{REJECTS_MAX, SessionConfig};
+use line::{APPLY, LIVE, Line, syncing};
+
+/// A message of Bybit's `orderbook.50.S`; sides are raw JSON lists.
+fn bybit(kind: &str, u: i64, bids: &str, asks: &str) -> String {
+    let data = format!(r#"{{"s":"S","b":{bids},"a":{asks},"u":{u},"seq":{u}}}"#);
+    format!(r#"{{"topic":"orderbook.50.S","type":"{kind}","ts":1700000000000,"data":{data}}}"#)
+}
+
+/// A push of OKX's `books`.
+fn okx(symbol: &str, action: &str, ids: &str, bids: &str, asks: &str) -> String {
+    let arg = format!(r#"{{"channel":"books","instId":"{symbol}"}}"#);
+    let book = format!(r#"{{"asks":{asks},"bids":{bids},"ts":"1700000000000"{ids}}}"#);
+    format!(r#"{{"arg":{arg},"action":"{action}","data":[{book}]}}"#)
+}
+
+fn okx_ids(prev: i64, id: i64) -> String {
+    format!(r#","seqId":{id},"prevSeqId":{prev}"#)
+}
+
+/// A message of Deribit's `book.A.raw`.
+fn deribit(kind: &str, ids: &str, bids: &str, asks: &str) -> String {
+    let head = format!(r#""type":"{kind}","timestamp":1700000000000,"instrument_name":"A""#);
+    let data = format!(r#"{{{head},{ids},"bids":{bids},"asks":{asks}}}"#);
+    let params = format!(r#"{{"channel":"book.A.raw","data":{data}}}"#);
+    format!(r#"{{"jsonrpc":"2.0","method":"subscription","params":{params}}}"#)
+}
+
+const BIDS: &str = r#"[["2.0","1"]]"#;
+const ASKS: &str = r#"[["3.0","1"]]"#;
+const NONE: &str = "[]";
+
+fn bybit_line(crossed: CrossedPolicy) -> Line<Bybit> {
+    let policy = Policy { crossed, ..Policy::default() };
+    let mut line = Line::with(Bybit, "", SessionConfig { policy, ..SessionConfig::live() });
+    line.frame(&bybit("snapshot", 10, BIDS, ASKS));
+    line
+}
+
+fn okx_line() -> Line<Okx> {
+    Line::open(Okx, "")
+}
+
+#[test]
+fn c90_a_book_that_crosses_after_a_whole_message_says_so_and_the_policy_decides() {
+    let crossing = r#"[["2.0","4"]]"#;
+    // Report: flagged, still shown, live again with the next message that uncrosses it.
+    let mut line = bybit_line(CrossedPolicy::Report);
+    let step = line.frame(&bybit("delta", 11, NONE, crossing));
+    assert_eq!(step.transitions, [Transition::Invalidated(Reason::Crossed)]);
+    assert_eq!(line.book("orderbook.50", "S").state(), syncing(Reason::Crossed));
+    assert_eq!(line.book("orderbook.50", "S").live().map(|_| ()), None);
+    assert_eq!(line.levels("orderbook.50", "S"), "2x1 | 2x4 3x1");
+    assert_eq!(line.book("orderbook.50", "S").counters().crossed, 1);
+    let step = line.frame(&bybit("delta", 12, NONE, r#"[["2.0","0"]]"#));
+    assert_eq!((step.transitions, step.actions), (vec![Transition::Live], vec![]));
+
+    // Uncross: what the message did not touch goes.
+    let mut line = bybit_line(CrossedPolicy::Uncross);
+    assert_eq!(line.frame(&bybit("delta", 11, NONE, crossing)).transitions, []);
+    assert_eq!(line.levels("orderbook.50", "S"), "| 2x4 3x1");
+    let book = line.book("orderbook.50", "S");
+    assert_eq!((book.state(), book.counters().uncrossed), (LIVE, 1));
+
+    // Resync: the third crossed message in a row, or the first after a second.
+    let mut line = bybit_line(CrossedPolicy::Resync);
+    for u in [11, 12] {
+        assert_eq!(line.frame(&bybit("delta", u, NONE, crossing)).actions, [""; 0]);
+    }
+    assert_eq!(line.frame(&bybit("delta", 13, NONE, NONE)).actions, ["Resubscribe"]);
+    let mut line = bybit_line(CrossedPolicy::Resync);
+    line.frame(&bybit("delta", 11, NONE, crossing));
+    line.wait_ms(1_000);
+    assert_eq!(line.frame(&bybit("delta", 12, NONE, NONE)).actions, ["Resubscribe"]);
+
+    // Never between the levels of one message.
+    let mut line = bybit_line(CrossedPolicy::Resync);
+    let (bids, asks) = (r#"[["5.0","1"]]"#, r#"[["3.0","0"],["6.0","1"]]"#);
+    let step = line.frame(&bybit("delta", 11, bids, asks));
+    assert_eq!((step.verdicts, step.transitions), (vec![APPLY], vec![]));
+    assert_eq!(line.book("orderbook.50", "S").counters().crossed, 0);
+}
+
+#[test]
+fn c91_the_largest_and_the_finest_numbers_are_exact_and_scales_grow() {
+    let mut line = okx_line();
+    for (symbol, price, size, expected) in [
+        ("BIG-A", "0.5", "9999999999999999", "0.5x9999999999999999 |"),
+        ("BIG-B", "10000000000.1", "0.0001", "10000000000.1x0.0001 |"),
+        ("FINE-C", "0.0000000001", "10000000", "0.0000000001x10000000 |"),
+    ] {
+        let bids = format!(r#"[["{price}","{size}","0","1"]]"#);
+        line.frame(&okx(symbol, "snapshot", &okx_ids(-1, 10), &bids, NONE));
+        assert_eq!(line.levels("books", symbol), expected);
+        assert_eq!(line.book("books", symbol).state(), LIVE);
+    }
+    // More decimals than before: every level keeps its value.
+    let finer = r#"[["0.0000000001","2.5","0","1"],["0.00000000005","0.125","0","1"]]"#;
+    let step = line.frame(&okx("FINE-C", "update", &okx_ids(10, 11), finer, NONE));
+    assert_eq!((step.verdicts, step.transitions), (vec![APPLY], vec![]));
+    assert_eq!(line.levels("books", "FINE-C"), "0.0000000001x2.5 0.00000000005x0.125 |");
+    assert_eq!(line.book("books", "FINE-C").last_known().promotions(), 1);
+    // What would overflow is refused, never rounded, and the symbol is not live on it.
+    let step = line.frame(&okx("BIG-A", "update", &okx_ids(10, 11), r#"[["1","0.0001"]]"#, NONE));
+    assert_eq!(step.transitions, [Transition::Invalidated(Reason::Rejected)]);
+    assert_eq!(line.levels("books", "BIG-A"), "0.5x9999999999999999 |");
+    assert_eq!(line.book("books", "BIG-B").state(), LIVE);
+}
+
+#[test]
+fn c92_every_writing_of_zero_deletes() {
+    for zero in ["-0", "0.000", "0e9"] {
+        let mut bybit_line = bybit_line(CrossedPolicy::Resync);
+        bybit_line.frame(&bybit("delta", 11, &format!(r#"[["2.0","{zero}"]]"#), NONE));
+        assert_eq!(bybit_line.levels("orderbook.50", "S"), "| 3x1", "{zero}");
+
+        let mut line = okx_line();
+        line.frame(&okx("A-B", "snapshot", &okx_ids(-1, 1), BIDS, ASKS));
+        let bids = format!(r#"[["2.0","{zero}","0","0"]]"#);
+        line.frame(&okx("A-B", "update", &okx_ids(1, 2), &bids, NONE));
+        assert_eq!(line.levels("books", "A-B"), "| 3x1", "{zero}");
+
+        let mut line = Line::open(Deribit, "");
+        let levels = r#"[["new",2.0,1.0]]"#;
+        line.frame(&deribit("snapshot", r#""change_id":1"#, levels, NONE));
+        let bids = format!(r#"[["change",2.0,{zero}]]"#);
+        let ids = r#""prev_change_id":1,"change_id":2"#;
+        assert_eq!(line.frame(&deribit("change", ids, &bids, NONE)).verdicts, [APPLY]);
+        assert_eq!(line.levels("book.raw", "A"), "|", "{zero}");
+    }
+}
+
+#[test]
+fn c93_a_disorderly_snapshot_makes_an_orderly_book() {
+    let expected = "3x3 2x2 1x9 | 4x4 5x5";
+    let bids = r#"[["1.0","1"],["3.0","3"],["2.5","0"],["2","2"],["1","9"]]"#;
+    let asks = r#"[["5","5"],["4.0","1"],["4","4"],["6","0.000"]]"#;
+    let mut line = Line::open(Bybit, "");
+    line.frame(&bybit("snapshot", 10, bids, asks));
+    assert_eq!(line.levels("orderbook.50", "S"), expected);
+    assert_eq!(line.book("orderbook.50", "S").state(), LIVE);
+    let mut line = okx_line();
+    line.frame(&okx("A-B", "snapshot", &okx_ids(-1, 1), bids, asks));
+    assert_eq!(line.levels("books", "A-B"), expected);
+}
+
+#[test]
+fn c94_a_delta_without_levels_moves_the_anchor_and_nothing_else() {
+    let mut line = bybit_line(CrossedPolicy::Resync);
+    let step = line.frame(&bybit("delta", 11, NONE, NONE));
+    assert_eq!((step.verdicts, step.changes.len()), (vec![APPLY], 0));
+    assert_eq!(line.book("orderbook.50", "S").seq(), Some(11));
+
+    let mut line = okx_line();
+    line.frame(&okx("A-B", "snapshot", &okx_ids(-1, 1), BIDS, ASKS));
+    let step = line.frame(&okx("A-B", "update", &okx_ids(1, 5), NONE, NONE));
+    assert_eq!((step.verdicts, step.changes.len()), (vec![APPLY], 0));
+    assert_eq!(line.book("books", "A-B").seq(), Some(5));
+
+    let mut line = Line::open(Deribit, "");
+    line.frame(&deribit("snapshot", r#""change_id":1"#, NONE, NONE));
+    let ids = r#""prev_change_id":1,"change_id":8"#;
+    let step = line.frame(&deribit("change", ids, NONE, NONE));
+    assert_eq!((step.verdicts, step.changes.len()), (vec![APPLY], 0));
+    assert_eq!(line.book("book.raw", "A").seq(), Some(8));
+}
+
+#[test]
+fn c95_what_the_old_connection_sent_is_nothing_to_the_new_one() {
+    let mut line = bybit_line(CrossedPolicy::Resync);
+    let epoch = line.session.epoch();
+    let mut closed = line::Step::default();
+    line.session.disconnect(&mut closed);
+    assert_eq!(closed.transitions, [Transition::Invalidated(Reason::Disconnected)]);
+    assert!(!line.session.is_open());
+    line.session.connect("", &mut ());
+    // The epoch tells a driver which frames belong to which connection.
+    assert_eq!(line.session.epoch(), epoch + 1);
+    // Even the very next delta of the old chain is not applied, and starts nothing.
+    let step = line.frame(&bybit("delta", 11, r#"[["2.0","9"]]"#, NONE));
+    assert_eq!((step.verdicts, step.changes.len()), (vec![Verdict::Ignore], 0));
+    assert_eq!(line.book("orderbook.50", "S").state().0, State::Syncing);
+    let step = line.frame(&bybit("snapshot", 3, BIDS, NONE));
+    assert_eq!(step.transitions, [Transition::Reset]);
+    assert_eq!(line.levels("orderbook.50", "S"), "2x1 |");
+    // What was held for a snapshot goes with its connection.
+    let mut line = okx_line();
+    line.frame(&okx("A-B", "update", &okx_ids(1, 2), BIDS, NONE));
+    assert_eq!(line.book("books", "A-B").held(), 1);
+    line.session.connect("", &mut ());
+    assert_eq!(line.book("books", "A-B").held(), 0);
+}
+
+#[test]
+fn c96_unreadable_frames_are_counted_and_only_a_long_run_of_them_ends_the_connection() {
+    let mut line = okx_line();
+    line.frame(&okx("A-B", "snapshot", &okx_ids(-1, 1), BIDS, ASKS));
+    // As before 2023: no ids, so no later message could show a loss.
+    line.frame(&okx("OLD-B", "snapshot", "", BIDS, ASKS));
+    assert_eq!(line.book("books", "OLD-B").state(), LIVE);
+    let whole = okx("A-B", "update", &okx_ids(1, 2), NONE, NONE);
+    let kinds: [(&[u8], &str); 4] = [
+        (&[0x08, 0x96, 0x01, 0xff], "utf8"),
+        (&whole.as_bytes()[..whole.len() / 2], "truncated"),
+        (b"\0\0\0\0", "syntax"),
+        (b"{]", "syntax"),
+    ];
+    let (mut rejects, mut reconnects) = (0, 0);
+    for (i, (frame, kind)) in kinds.iter().cycle().take(10_000).enumerate() {
+        let step = line.bytes(frame);
+        assert_eq!((step.rejects.as_slice(), step.kinds.len()), ([*kind].as_slice(), 0));
+        rejects += step.rejects.len();
+        let reconnect = step.actions.iter().any(|action| action == "Reconnect");
+        assert_eq!(reconnect, (i + 1) % REJECTS_MAX as usize == 0, "{i}");
+        reconnects += usize::from(reconnect);
+    }
+    assert_eq!((rejects, reconnects), (10_000, 10));
+    // The numbered book goes on: its next message proves that it lost nothing.
+    assert_eq!(line.book("books", "A-B").state(), LIVE);
+    assert_eq!(line.frame(&whole).verdicts, [APPLY]);
+    // The other one waits for its next snapshot.
+    assert_eq!(line.book("books", "OLD-B").state(), syncing(Reason::Rejected));
+    line.frame(&okx("OLD-B", "update", "", BIDS, NONE));
+    assert_eq!(line.book("books", "OLD-B").state(), syncing(Reason::Rejected));
+    let step = line.frame(&okx("OLD-B", "snapshot", "", BIDS, ASKS));
+    assert_eq!(step.transitions, [Transition::Reset]);
+    // A readable frame ends a run.
+    for _ in 0..REJECTS_MAX - 1 {
+        assert_eq!(line.frame("{]").actions, [""; 0]);
+    }
+    line.frame("pong");
+    assert_eq!(line.frame("{]").actions, [""; 0]);
+}
+
+#[test]
+fn c97_a_full_buffer_is_dropped_and_the_bridging_begins_again() {
+    let full = |u: usize| {
+        let data = format!(r#"{{"s":"S","b":[["2.0","{u}"]],"a":[],"u":{u},"seq":{u}}}"#);
+        format!(r#"{{"topic":"orderbook.full.S","type":"delta","ts":1,"data":{data}}}"#)
+    };
+    let mut line = Line::open(Bybit, "");
+    for u in 10..10 + HELD_MAX {
+        line.frame(&full(u));
+    }
+    assert_eq!(line.book("orderbook.full", "S").held(), HELD_MAX);
+    let last = 10 + HELD_MAX;
+    line.frame(&full(last));
+    let book = line.book("orderbook.full", "S");
+    assert_eq!((book.held(), book.counters().gaps), (0, 1));
+    assert_eq!(book.state(), syncing(Reason::BufferOverflow));
+    assert!(line.wait_ms(31_000).actions.contains(&"Fetch".to_owned()));
+    // A snapshot of what was dropped no longer reaches; one of what came since does.
+    line.frame(&full(last + 1));
+    line.frame(&full(last + 2));
+    let body = |u: usize| {
+        let book = format!(r#"{{"s":"S","b":[["1.0","1"]],"a":[],"u":{u},"seq":{u}}}"#);
+        format!(r#"{{"retCode":0,"result":{book}}}"#)
+    };
+    let url = "/v5/market/full_orderbook?symbol=S";
+    assert_eq!(line.rest(url, &body(20)).verdicts, [Verdict::SnapshotTooOld]);
+    let step = line.rest(url, &body(last + 1));
+    assert_eq!(step.transitions, [Transition::Reset]);
+    assert_eq!(line.levels("orderbook.full", "S"), format!("2x{} 1x1 |", last + 2));
+}
+
+#[test]
+fn c98_an_empty_side_has_no_price_and_no_zero() {
+    let mut line = Line::open(Bybit, "");
+    line.frame(&bybit("snapshot", 10, BIDS, NONE));
+    let book = line.book("orderbook.50", "S").live().expect("live").clone();
+    assert_eq!((book.best_bid().is_some(), book.best_ask()), (true, None));
+    line.frame(&bybit("delta", 11, r#"[["2.0","0"]]"#, NONE));
+    let book = line.book("orderbook.50", "S").live().expect("live").clone();
+    assert_eq!((book.best_bid(), book.best_ask()), (None, None));
+
+    let mut line = okx_line();
+    let arg = r#"{"channel":"bbo-tbt","instId":"A-B"}"#;
+    line.frame(&format!(r#"{{"arg":{arg},"data":[{{"asks":[],"bids":{BIDS},"ts":"1"}}]}}"#));
+    assert_eq!(line.levels("bbo-tbt", "A-B"), "2x1 |");
+    assert_eq!(line.book("bbo-tbt", "A-B").state(), LIVE);
+
+    let quote =
+        r#""best_bid_price":null,"best_bid_amount":0.0,"best_ask_price":0.0,"best_ask_amount":0.0"#;
+    let params = format!(r#"{{"channel":"quote.A","data":{{"timestamp":1,{quote}}}}}"#);
+    let frame = format!(r#"{{"method":"subscription","params":{params}}}"#);
+    let step = Line::open(Deribit, "").frame(&frame);
+    assert_eq!(step.kinds, [EventKind::Bbo]);
+    assert_eq!((step.bbos[0].bid, step.bbos[0].ask), (None, None));
+}
+
+#[test]
+fn c99_ids_above_two_to_the_53_are_exact() {
+    // 2^53 + 1 is no double: read through one, the next id would be a repeat or a gap.
+    const ID: i64 = 9_007_199_254_740_993;
+    let mut line = Line::open(Bybit, "");
+    line.frame(&bybit("snapshot", ID, BIDS, ASKS));
+    assert_eq!(line.frame(&bybit("delta", ID + 1, NONE, NONE)).verdicts, [APPLY]);
+    assert_eq!(line.book("orderbook.50", "S").seq(), Some(ID + 1));
+
+    let mut line = okx_line();
+    line.frame(&okx("A-B", "snapshot", &okx_ids(-1, ID), BIDS, ASKS));
+    assert_eq!(
+        line.frame(&okx("A-B", "update", &okx_ids(ID, ID + 1), NONE, NONE)).verdicts,
+        [APPLY]
+    );
+    let step = line.frame(&okx("A-B", "update", &okx_ids(ID, ID + 3), NONE, NONE));
+    assert_ne!(step.verdicts, [APPLY]);
+
+    let mut line = Line::open(Deribit, "");
+    line.frame(&deribit("snapshot", &format!(r#""change_id":{ID}"#), NONE, NONE));
+    let ids = format!(r#""prev_change_id":{ID},"change_id":{}"#, ID + 2);
+    assert_eq!(line.frame(&deribit("change", &ids, NONE, NONE)).verdicts, [APPLY]);
+    assert_eq!(line.book("book.raw", "A").seq(), Some(ID + 2));
+}

@@ -1,0 +1,70 @@
+//! No kernel reads outside a frame and its padding, wherever an array stands and is cut off.
+
+#![cfg(target_os = "linux")]
+
+use gapless_book::event::{Level, Scales};
+use gapless_tests::guard_page::{BEGINS, ENDS, GuardAllocator};
+use gapless_tests::level_texts;
+use gapless_venues::kernel::{FrameBuf, Isa, PAD, Shape, levels};
+
+#[global_allocator]
+static ALLOCATOR: GuardAllocator = GuardAllocator;
+
+/// Every kernel on an array at `lead` of the frame that stands at `from` in the buffer.
+fn read(buffer: &FrameBuf, from: usize, shape: Shape, scales: Scales, lead: usize) {
+    let whole = buffer.frame();
+    let frame = whole.slice(from, whole.len()).unwrap();
+    let mut answers = Isa::available().map(|isa| {
+        let mut out: Vec<Level> = Vec::new();
+        (levels(isa, shape, frame, lead, scales, &mut out), out)
+    });
+    let first = answers.next().unwrap();
+    assert!(answers.all(|answer| answer == first), "{shape:?}");
+}
+
+/// A buffer of exactly `size` bytes with `frame` at its end, behind bytes that are no part of it;
+/// returns where the frame begins.
+fn fill(buffer: &mut FrameBuf, size: usize, frame: &[u8]) -> usize {
+    let before = size - PAD - frame.len();
+    buffer.fill_with(|bytes| {
+        if bytes.capacity() != size {
+            *bytes = Vec::with_capacity(size);
+        }
+        bytes.resize(before, b'7');
+        bytes.extend_from_slice(frame);
+    });
+    before
+}
+
+#[test]
+fn no_kernel_reads_beyond_the_padding_of_a_frame() {
+    let mut buffer = FrameBuf::new();
+    for (shape, scales, text) in level_texts::arrays() {
+        for cut in 0..=text.len() {
+            for shift in 0..64 {
+                // The end is fixed, so bytes after the array shift its alignment.
+                let tail = &[b']'; 64][..shift];
+                let frame = [&[b' '; 40], &text.as_bytes()[..cut], tail].concat();
+                let from = fill(&mut buffer, ENDS, &frame);
+                read(&buffer, from, shape, scales, 40);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_kernel_reads_before_a_frame() {
+    let mut buffer = FrameBuf::new();
+    for (shape, scales, text) in level_texts::arrays() {
+        for lead in 0..64 {
+            let frame = [&[b'1'; 64][..lead], text.as_bytes()].concat();
+            buffer.fill_with(|bytes| {
+                if bytes.capacity() != BEGINS {
+                    *bytes = Vec::with_capacity(BEGINS);
+                }
+                bytes.extend_from_slice(&frame);
+            });
+            read(&buffer, 0, shape, scales, lead);
+        }
+    }
+}
