@@ -15,8 +15,8 @@ fn kernels(shape: Shape, scales: Scales, frame: &[u8], lead: usize) -> Option<(u
         let end = levels(isa, shape, buffer.fill(frame), lead, scales, &mut out);
         let answer = end.map(|end| (end, out));
         let first = first.get_or_insert_with(|| answer.clone());
-        let text = String::from_utf8_lossy(frame);
-        assert_eq!(*first, answer, "{} differs on {shape:?} {text}", isa.name());
+        let text = || String::from_utf8_lossy(frame);
+        assert_eq!(*first, answer, "{} differs on {shape:?} {}", isa.name(), text());
     }
     first.expect("the portable kernel is always there")
 }
@@ -128,9 +128,12 @@ fn one_changed_byte_never_makes_two_kernels_differ() {
     for (shape, scales, text) in level_texts::arrays() {
         let mut accepted = 0;
         for at in 0..text.len() {
-            for byte in b"0123456789\".,[]{}:-e nw" {
+            // In short arrays every byte there is: a table lookup may take for a mark what nobody
+            // would think of.
+            let every = (0..=u8::MAX).filter(|_| text.len() < 100);
+            for byte in b"0123456789\".,[]{}:-e nw".iter().copied().chain(every) {
                 let mut text = text.clone().into_bytes();
-                text[at] = *byte;
+                text[at] = byte;
                 accepted += usize::from(check(shape, scales, &text, 32));
             }
         }

@@ -166,9 +166,10 @@ impl Scan<'_> {
     #[inline]
     fn differing<G: Grammar>(&self, text: &Text, rest: u64) -> Option<u64> {
         let marks = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-            0, 0, b'"' as i8, 0, 0, 0, 0, 0, 0, 0, 0, b'[' as i8, b',' as i8, b']' as i8, 0, 0,
+            1, 0, b'"' as i8, 0, 0, 0, 0, 0, 0, 0, 0, b'[' as i8, b',' as i8, b']' as i8, 0, 0,
         ));
-        // A mark is what the table has for its low four bits. Other bytes are not.
+        // A mark is what the table has for its low four bits. Other bytes are not: the 1 in front
+        // is one that no byte finds there, where a 0 would make the byte 0 a mark.
         let mark = text.bits(|v| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(marks, v), v));
         // `[` and `]` have bit 6, `[` and `"` bit 1.
         let high = text.bits(|v| _mm256_slli_epi16::<1>(v));
