@@ -20,4 +20,5 @@ pub mod decimal;
 pub mod event;
 pub mod held;
 pub mod local;
+pub mod publish;
 pub mod sequence;

@@ -35,6 +35,19 @@ pub enum State {
 }
 
 impl State {
+    /// The state whose number is `code`.
+    #[inline]
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Syncing,
+            1 => Self::Live,
+            2 => Self::Stale,
+            3 => Self::Failed,
+            _ => return None,
+        })
+    }
+
     /// The name used in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -86,9 +99,43 @@ pub enum Reason {
     GridChange,
     /// Nothing was received for longer than allowed.
     Silent,
+    /// A publication's writer gave no sign of life for longer than allowed; only readers say so.
+    WriterSilent,
+    /// A publication's writer has ended it.
+    Closed,
 }
 
 impl Reason {
+    /// Every reason; each stands at the place of its number.
+    const ALL: [Self; 19] = [
+        Self::None,
+        Self::AwaitingSnapshot,
+        Self::AwaitingFirstDelta,
+        Self::Gap,
+        Self::GapNotice,
+        Self::Checksum,
+        Self::Crossed,
+        Self::SequenceBackwards,
+        Self::Restart,
+        Self::Rejected,
+        Self::TooManyLevels,
+        Self::BufferOverflow,
+        Self::Disconnected,
+        Self::Unattributed,
+        Self::Audit,
+        Self::GridChange,
+        Self::Silent,
+        Self::WriterSilent,
+        Self::Closed,
+    ];
+
+    /// The reason whose number is `code`.
+    #[inline]
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
     /// The name used in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -110,6 +157,8 @@ impl Reason {
             Self::Audit => "audit",
             Self::GridChange => "grid_change",
             Self::Silent => "silent",
+            Self::WriterSilent => "writer_silent",
+            Self::Closed => "closed",
         }
     }
 }

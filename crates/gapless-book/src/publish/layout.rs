@@ -1,0 +1,232 @@
+//! Where everything lies in a region, and the header that says so.
+//!
+//! ```text
+//! pair 0   header        what was built: sizes, bounds, incarnation; written once
+//! pair 1   top           lock, status, best bid and ask, number, stamps
+//! pair 2   heartbeat     the writer's last sign of life
+//! …        depth         lock, status, counts │ N bids │ N asks
+//! ```
+//! Parts begin at pairs of cache lines, because the processor fetches them in pairs. A reader
+//! takes the sizes from the header once, checks them against the memory that it was given, and
+//! from then on believes no index that it reads from shared words without masking it.
+
+use super::region::{LINE, PAIR};
+use super::status::STATUS_WORDS;
+use super::sync::{AtomicU64, Ordering, Site, order};
+
+/// First word of every publication: "gapless" and the number of the header's form.
+const MAGIC: u64 = u64::from_be_bytes(*b"gapless\x01");
+/// Says in which order the bytes of a word lie.
+const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
+/// Every change of what a word means changes this text, and by its hash the layout's name.
+const DESCRIPTION: &str = "header: magic layout order words depth silent incarnation; \
+    top: lock standing seq recv bid.price bid.qty ask.price ask.qty venue published; \
+    beat: ns; depth: lock standing seq recv venue published counts | bids | asks";
+/// Name of this layout.
+pub const LAYOUT: u64 = fnv1a(DESCRIPTION.as_bytes());
+
+/// Most levels a side that the depth may show.
+pub const DEPTH_MAX: usize = 1_000;
+
+/// Choices of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Levels a side that [`Reader::depth`](super::Reader::depth) can show: 1..=[`DEPTH_MAX`].
+    pub depth: usize,
+    /// A writer that was silent for longer than this counts as dead, ns; `i64::MAX` = never. It
+    /// must publish or beat at least twice as often.
+    pub writer_silent_ns: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { depth: 20, writer_silent_ns: 1_000_000_000 }
+    }
+}
+
+impl Config {
+    /// Words that a region must have for these choices.
+    ///
+    /// # Errors
+    /// A choice is out of its bounds.
+    pub fn words(&self) -> Result<usize, LayoutError> {
+        Layout::of(self).map(|layout| layout.words)
+    }
+}
+
+/// Why a region cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// A choice is out of its bounds; the text names it.
+    Config(&'static str),
+    /// The region has fewer words than the publication needs.
+    TooSmall {
+        /// Words that it needs.
+        needs: usize,
+        /// Words that there are.
+        has: usize,
+    },
+    /// A publication is there already: a new one takes a new region.
+    Occupied,
+    /// Nothing is there, or its writer has not finished making it.
+    NoPublication,
+    /// Made by a version with another layout, or by a machine with another byte order.
+    OtherLayout {
+        /// Name of its layout.
+        found: u64,
+    },
+}
+
+impl core::fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Config(what) => write!(f, "{what} is out of bounds"),
+            Self::TooSmall { needs, has } => {
+                write!(f, "the region has {has} words, the publication needs {needs}")
+            }
+            Self::Occupied => f.write_str("the region already holds a publication"),
+            Self::NoPublication => f.write_str("the region holds no publication"),
+            Self::OtherLayout { found } => {
+                write!(f, "the publication has layout {found:016x}, this reader {LAYOUT:016x}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for LayoutError {}
+
+/// Words of the top: lock, status, best bid, best ask.
+pub(super) type TopWords = [AtomicU64; 1 + STATUS_WORDS + 4];
+/// Words of the depth before its levels: lock, status, counts.
+pub(super) const DEPTH_HEAD: usize = LINE;
+
+/// Places of the parts, in words from the region's first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub config: Config,
+    pub words: usize,
+    depth: usize,
+    /// Words of one side of the depth.
+    side: usize,
+}
+
+/// The parts of the depth.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DepthWords<'a> {
+    pub head: &'a [AtomicU64; DEPTH_HEAD],
+    pub bids: &'a [AtomicU64],
+    pub asks: &'a [AtomicU64],
+}
+
+impl Layout {
+    const TOP: usize = PAIR;
+    const BEAT: usize = 2 * PAIR;
+
+    pub(super) fn of(config: &Config) -> Result<Self, LayoutError> {
+        if config.depth == 0 || config.depth > DEPTH_MAX {
+            return Err(LayoutError::Config("depth"));
+        }
+        if config.writer_silent_ns <= 0 {
+            return Err(LayoutError::Config("writer_silent_ns"));
+        }
+        let depth = Self::BEAT + PAIR;
+        let side = (2 * config.depth).next_multiple_of(LINE);
+        let words = (depth + DEPTH_HEAD + 2 * side).next_multiple_of(PAIR);
+        Ok(Self { config: *config, words, depth, side })
+    }
+
+    /// Best bid and ask with their status; the lock first.
+    #[inline(always)]
+    pub(super) fn top(words: &[AtomicU64]) -> Option<&TopWords> {
+        words.get(Self::TOP..)?.first_chunk()
+    }
+
+    /// The writer's last sign of life beside its publications.
+    #[inline(always)]
+    pub(super) fn beat(words: &[AtomicU64]) -> Option<&AtomicU64> {
+        words.get(Self::BEAT)
+    }
+
+    /// The best levels of both sides.
+    #[inline(always)]
+    pub(super) fn depth<'a>(&self, words: &'a [AtomicU64]) -> Option<DepthWords<'a>> {
+        let (head, levels) = words.get(self.depth..)?.split_first_chunk()?;
+        let (bids, rest) = levels.split_at_checked(self.side)?;
+        Some(DepthWords { head, bids, asks: rest.get(..self.side)? })
+    }
+
+    /// Says in a region what is built in it; the parts are ready.
+    pub(super) fn write(&self, words: &[AtomicU64], incarnation: u64) -> Result<(), LayoutError> {
+        let [magic, rest @ ..] = self.header(words)?;
+        let values = [
+            LAYOUT,
+            BYTE_ORDER,
+            self.words as u64,
+            self.config.depth as u64,
+            self.config.writer_silent_ns as u64,
+            incarnation,
+        ];
+        rest.iter().zip(values).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
+        // Pairs with the load in `read`: who sees it sees all of the above and the empty parts.
+        magic.store(MAGIC, order(Site::HeaderWrite, Ordering::Release));
+        Ok(())
+    }
+
+    /// The region is large enough and nothing is in it.
+    pub(super) fn check_vacant(&self, words: &[AtomicU64]) -> Result<(), LayoutError> {
+        let [magic, ..] = self.header(words)?;
+        match magic.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(LayoutError::Occupied),
+        }
+    }
+
+    /// The layout and the incarnation that a region's header states.
+    pub(super) fn read(words: &[AtomicU64]) -> Result<(Self, u64), LayoutError> {
+        let has = words.len();
+        let [magic, rest @ ..] = words
+            .first_chunk::<HEADER_WORDS>()
+            .ok_or(LayoutError::TooSmall { needs: HEADER_WORDS, has })?;
+        // Pairs with the store in `write`.
+        match magic.load(order(Site::HeaderRead, Ordering::Acquire)) {
+            MAGIC => {}
+            0 => return Err(LayoutError::NoPublication),
+            found => return Err(LayoutError::OtherLayout { found }),
+        }
+        let [layout, byte_order, total, depth, silent, incarnation] =
+            rest.each_ref().map(|word| word.load(Ordering::Relaxed));
+        if (layout, byte_order) != (LAYOUT, BYTE_ORDER) {
+            return Err(LayoutError::OtherLayout { found: layout });
+        }
+        let size = |word: u64| usize::try_from(word).unwrap_or(usize::MAX);
+        let config = Config { depth: size(depth), writer_silent_ns: silent as i64 };
+        let stated = Self::of(&config)?;
+        if stated.words != size(total) {
+            return Err(LayoutError::OtherLayout { found: layout });
+        }
+        stated.header(words)?;
+        Ok((stated, incarnation))
+    }
+
+    /// The header of a region that has room for everything.
+    fn header<'a>(
+        &self,
+        words: &'a [AtomicU64],
+    ) -> Result<&'a [AtomicU64; HEADER_WORDS], LayoutError> {
+        let small = LayoutError::TooSmall { needs: self.words, has: words.len() };
+        let enough = words.get(..self.words).ok_or(small)?;
+        enough.first_chunk().ok_or(small)
+    }
+}
+
+const HEADER_WORDS: usize = 7;
+
+const fn fnv1a(bytes: &[u8]) -> u64 {
+    let (mut hash, mut rest) = (0xcbf2_9ce4_8422_2325, bytes);
+    while let [first, more @ ..] = rest {
+        hash = (hash ^ *first as u64).wrapping_mul(0x0100_0000_01b3);
+        rest = more;
+    }
+    hash
+}

@@ -1,0 +1,161 @@
+//! The writer's end of a publication.
+
+use super::depth::DepthWriter;
+use super::layout::{Config, Layout, LayoutError};
+use super::region::Region;
+use super::status::Status;
+use super::sync::{Site, taken};
+use super::top::{Top, TopWriter};
+use crate::book::{Book, Change, Observer};
+use crate::event::{Level, Side};
+use crate::local::{LocalBook, Reason, State};
+
+/// Publishes one book to any number of readers, and waits for none of them.
+///
+/// It is the [`Observer`] of its book: what a message changed is noted as it is applied, and
+/// [`Publisher::publish`] makes it seen. It belongs to the thread that applies messages, is not
+/// `Clone`, and never loads from the region: a line that readers hold costs a round trip between
+/// cores to load, and nothing to store to. Publishing allocates nothing.
+///
+/// Dropping it closes the publication, so that readers need not wait for silence.
+#[derive(Debug)]
+pub struct Publisher<R: Region> {
+    region: R,
+    layout: Layout,
+    top: TopWriter,
+    depth: DepthWriter,
+    /// What is shown.
+    last: Top,
+    /// Snapshots that the book had taken when it was last published.
+    snapshots: u64,
+    is_closed: bool,
+}
+
+impl<R: Region> Publisher<R> {
+    /// Makes a publication in a region of zeros; it says [`Reason::AwaitingSnapshot`].
+    ///
+    /// `incarnation` tells this publication from others that the same name had before and is shown
+    /// to readers as it is. `now_ns` is the time on the clock whose time readers will give too.
+    ///
+    /// # Errors
+    /// The region is too small or not vacant, or a choice is out of its bounds.
+    pub fn create(
+        region: R,
+        config: &Config,
+        incarnation: u64,
+        now_ns: i64,
+    ) -> Result<Self, LayoutError> {
+        let layout = Layout::of(config)?;
+        layout.check_vacant(region.words())?;
+        let last = Top { status: Status::new(now_ns), bid: None, ask: None };
+        let mut publisher = Self {
+            region,
+            layout,
+            top: TopWriter::default(),
+            depth: DepthWriter::new(config.depth),
+            last,
+            snapshots: 0,
+            is_closed: false,
+        };
+        publisher.show(last, None);
+        publisher.layout.write(publisher.region.words(), incarnation)?;
+        Ok(publisher)
+    }
+
+    /// Makes the book as it is now, and its state, seen by readers: after every message that it
+    /// took and after every other change of its state.
+    ///
+    /// What readers see next is Live only if the book is, and not crossed. `now_ns` is the time on
+    /// the clock of [`Publisher::create`]. The book must be the one whose changes were observed.
+    #[inline]
+    pub fn publish(&mut self, book: &LocalBook, now_ns: i64) {
+        let status = Status::of(book, now_ns);
+        let levels = book.last_known();
+        let snapshots = book.counters().snapshots;
+        let last = &self.last.status;
+        let same_book = (snapshots, status.epoch) == (self.snapshots, last.epoch);
+        if !same_book || status.scales != last.scales {
+            // Levels went, or were scaled, that nobody was told of.
+            self.snapshots = snapshots;
+            self.depth.all_changed();
+        }
+        let top = Top { status, bid: levels.best_bid(), ask: levels.best_ask() };
+        self.show(top, Some(levels));
+    }
+
+    /// Says that the writer lives though nothing has changed.
+    #[inline]
+    pub fn beat(&mut self, now_ns: i64) {
+        if let Some(beat) = Layout::beat(self.region.words()) {
+            super::seqlock::put(beat, now_ns as u64);
+        }
+    }
+
+    /// Ends the publication: from now on readers see Stale, [`Reason::Closed`], with the last
+    /// levels. Nothing is published after it.
+    pub fn close(&mut self, now_ns: i64) {
+        if !core::mem::replace(&mut self.is_closed, true) {
+            let (state, reason) = (State::Stale, Reason::Closed);
+            let status = Status { state, reason, published_ns: now_ns, ..self.last.status };
+            self.show_always(Top { status, ..self.last }, None);
+        }
+    }
+
+    /// The memory that the publication lives in.
+    pub fn region(&self) -> &R {
+        &self.region
+    }
+
+    #[inline]
+    fn show(&mut self, top: Top, levels: Option<&Book>) {
+        if !self.is_closed {
+            self.show_always(top, levels);
+        }
+    }
+
+    /// Replaces what is shown; `None` leaves the depth's levels as they are.
+    #[inline]
+    fn show_always(&mut self, top: Top, levels: Option<&Book>) {
+        let words = self.region.words();
+        let (Some(top_words), Some(depth_words)) = (Layout::top(words), self.layout.depth(words))
+        else {
+            return;
+        };
+        let turned = !top.status.same_standing(&self.last.status);
+        self.last = top;
+        if turned && taken(Site::Nesting) {
+            // A reader that has seen the new state here must not find the old one there, so the
+            // top is held back until the depth says it too.
+            self.top.hold(top_words);
+        } else {
+            self.top.store(top_words, &top);
+        }
+        match levels {
+            Some(book) => self.depth.store(depth_words, &top.status, book),
+            None => self.depth.store_found(depth_words, &top.status),
+        }
+        if turned {
+            self.top.store(top_words, &top);
+        }
+    }
+}
+
+impl<R: Region> Observer for Publisher<R> {
+    #[inline]
+    fn level(&mut self, side: Side, level: Level, change: Change) {
+        let changed = match change {
+            Change::Inserted | Change::Removed { .. } => true,
+            Change::Updated { old } => old != level.qty,
+            Change::Absent | Change::Full => false,
+        };
+        if changed {
+            self.depth.changed(side, level.price);
+        }
+    }
+}
+
+impl<R: Region> Drop for Publisher<R> {
+    fn drop(&mut self) {
+        self.close(self.last.status.published_ns);
+    }
+}

@@ -1,0 +1,346 @@
+//! What readers are told is what the book says, after every message of any stream.
+#![cfg(not(loom))]
+
+use gapless_book::event::{
+    BookKind, BookMessage, Flags, Level, NO_TIME, Scales, SeqInfo, Side, Times,
+};
+use gapless_book::local::{CrossedPolicy, LocalBook, Policy, Reason, State};
+use gapless_book::publish::{
+    AtomicU64, Config, Depth, Heap, LayoutError, NotLive, Publisher, ReadError, Reader, Region,
+};
+use gapless_book::sequence::{Bridge, Chain, Rule};
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What may happen next.
+#[derive(Clone, Debug)]
+enum Command {
+    Snapshot(Vec<(i64, i64)>),
+    Delta {
+        levels: Vec<(i64, i64)>,
+        /// A message before it is lost.
+        lost: bool,
+        /// Decimals added to both scales.
+        decimals: u8,
+    },
+    Refuse,
+    Disconnect,
+    Tick(i64),
+}
+
+/// Prices below 500 are bids, others asks; now and then one that crosses.
+fn levels(count: usize) -> impl Strategy<Value = Vec<(i64, i64)>> {
+    let price = prop_oneof![8 => 480..520i64, 2 => 1..1_000i64];
+    prop::collection::vec((price, 0..5i64), 0..count)
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let lost = prop::bool::weighted(0.05);
+    let decimals = prop_oneof![20 => Just(0u8), 1 => 1..3u8];
+    let delta = (levels(8), lost, decimals).prop_map(|(levels, lost, decimals)| Command::Delta {
+        levels,
+        lost,
+        decimals,
+    });
+    prop_oneof![
+        30 => delta,
+        4 => levels(60).prop_map(Command::Snapshot),
+        1 => Just(Command::Refuse),
+        1 => Just(Command::Disconnect),
+        1 => (0..2_000_000_000i64).prop_map(Command::Tick),
+    ]
+}
+
+/// A book with its publication.
+struct Line {
+    book: LocalBook,
+    publisher: Publisher<Arc<Heap>>,
+    reader: Reader<Arc<Heap>>,
+    number: i64,
+    now_ns: i64,
+}
+
+impl Line {
+    fn new(policy: CrossedPolicy, limit: Option<u16>, config: &Config) -> Self {
+        let rule = Rule::new(Chain::Linked, Bridge::InStream).depth(limit);
+        let book = LocalBook::new(rule, Policy { crossed: policy, ..Policy::default() });
+        let region = Arc::new(Heap::new(config.words().unwrap()));
+        let publisher = Publisher::create(region.clone(), config, 7, 0).unwrap();
+        Self { book, publisher, reader: Reader::attach(region).unwrap(), number: 10, now_ns: 0 }
+    }
+
+    fn step(&mut self, command: &Command) {
+        self.now_ns += 1_000;
+        match command {
+            Command::Snapshot(levels) => {
+                let seq = SeqInfo { last: Some(self.number), ..SeqInfo::default() };
+                self.message(BookKind::Snapshot, seq, levels, 0);
+            }
+            Command::Delta { levels, lost, decimals } => {
+                self.number += i64::from(*lost);
+                let (prev, last) = (Some(self.number), Some(self.number + 1));
+                self.number += 1;
+                let seq = SeqInfo { prev, last, ..SeqInfo::default() };
+                self.message(BookKind::Delta, seq, levels, *decimals);
+            }
+            Command::Refuse => _ = self.book.refuse(),
+            Command::Disconnect => _ = self.book.disconnect(),
+            Command::Tick(ns) => {
+                self.now_ns += ns;
+                let _ = self.book.tick(self.now_ns, 1_000_000_000);
+            }
+        }
+        self.publisher.publish(&self.book, self.now_ns);
+    }
+
+    fn message(&mut self, kind: BookKind, seq: SeqInfo, levels: &[(i64, i64)], decimals: u8) {
+        let level = |(price, qty): &(i64, i64)| Level { price: *price, qty: *qty };
+        let (bids, asks): (Vec<_>, Vec<_>) =
+            levels.iter().map(level).partition(|level| level.price < 500);
+        let scales = Scales { price: decimals, qty: decimals };
+        let (extras, depth_limit) = (&[][..], None);
+        let message =
+            BookMessage { kind, seq, scales, bids: &bids, asks: &asks, extras, depth_limit };
+        let times = Times { venue_ns: self.now_ns - 500, recv_ns: self.now_ns, ..Times::default() };
+        let _ = self.book.message(&message, Flags::NONE, &times, &mut self.publisher);
+    }
+
+    /// The readers' answers against the book's own.
+    fn check(&self) {
+        let config = self.reader.config();
+        let shown = self.reader.last_known_depth(config.depth).unwrap();
+        self.check_status(&shown);
+        let levels = |side| self.book.last_known().depth(side, config.depth).collect::<Vec<_>>();
+        assert_eq!((&shown.bids, &shown.asks), (&levels(Side::Bid), &levels(Side::Ask)));
+        let top = self.reader.last_known_top().unwrap();
+        assert_eq!(top.status, shown.status);
+        assert_eq!(top.bid, self.book.last_known().best_bid());
+        assert_eq!(top.ask, self.book.last_known().best_ask());
+        let few = self.reader.last_known_depth(3).unwrap();
+        assert_eq!(few.bids[..], shown.bids[..shown.bids.len().min(3)]);
+        assert_eq!(few.asks[..], shown.asks[..shown.asks.len().min(3)]);
+
+        let (state, reason) = (shown.status.state, shown.status.reason);
+        if state == State::Live {
+            assert_eq!(self.reader.top(self.now_ns), Ok(top));
+            assert_eq!(self.reader.depth(config.depth, self.now_ns), Ok(shown));
+        } else {
+            let refused = Err(ReadError::NotLive(NotLive { state, reason, age_ns: 0 }));
+            assert_eq!(self.reader.top(self.now_ns), refused);
+            assert_eq!(self.reader.depth(1, self.now_ns).map(|depth| depth.bids.len()), {
+                Err(ReadError::NotLive(NotLive { state, reason, age_ns: 0 }))
+            });
+        }
+    }
+
+    fn check_status(&self, shown: &Depth) {
+        let status = &shown.status;
+        let book = self.book.last_known();
+        assert_eq!((status.state, status.reason), self.book.state());
+        assert_eq!((status.epoch, status.seq), (self.book.epoch(), self.book.seq()));
+        assert_eq!(status.scales, book.scales());
+        let times = self.book.last_times();
+        assert_eq!((status.venue_ns, status.recv_ns), (times.venue_ns, times.recv_ns));
+        assert_eq!(status.published_ns, self.now_ns);
+        assert!(status.state != State::Live || !book.is_crossed());
+    }
+}
+
+fn crossed_policy() -> impl Strategy<Value = CrossedPolicy> {
+    prop_oneof![
+        Just(CrossedPolicy::Report),
+        Just(CrossedPolicy::Uncross),
+        Just(CrossedPolicy::Resync)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn readers_see_the_book_after_every_message(
+        policy in crossed_policy(),
+        limit in prop_oneof![Just(None), Just(Some(12u16))],
+        depth in 1..25usize,
+        commands in prop::collection::vec(command(), 1..80),
+    ) {
+        let mut line = Line::new(policy, limit, &Config { depth, ..Config::default() });
+        for command in &commands {
+            line.step(command);
+            line.check();
+        }
+    }
+}
+
+/// A live book of one bid and one ask.
+fn live() -> Line {
+    let mut line = Line::new(CrossedPolicy::Report, None, &Config::default());
+    line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
+    line.check();
+    assert!(line.reader.top(line.now_ns).is_ok());
+    line
+}
+
+fn not_live(result: Result<impl Sized, ReadError>) -> NotLive {
+    match result {
+        Err(ReadError::NotLive(found)) => found,
+        Err(ReadError::Busy) => panic!("busy"),
+        Ok(_) => panic!("live"),
+    }
+}
+
+#[test]
+fn a_publication_begins_without_a_snapshot() {
+    let line = Line::new(CrossedPolicy::Report, None, &Config::default());
+    let found = not_live(line.reader.top(5));
+    assert_eq!((found.state, found.reason, found.age_ns), {
+        (State::Syncing, Reason::AwaitingSnapshot, 5)
+    });
+    let top = line.reader.last_known_top().unwrap();
+    assert_eq!((top.bid, top.ask, top.status.seq), (None, None, None));
+    assert_eq!((top.status.venue_ns, top.status.recv_ns), (NO_TIME, NO_TIME));
+    assert_eq!(line.reader.incarnation(), 7);
+}
+
+#[test]
+fn a_silent_writer_is_stale_after_the_bound_and_not_before() {
+    let mut line = live();
+    let bound = line.reader.config().writer_silent_ns;
+    let last = line.now_ns;
+    assert!(line.reader.top(last + bound).is_ok());
+    for found in [
+        not_live(line.reader.top(last + bound + 1)),
+        not_live(line.reader.depth(1, last + bound + 1)),
+    ] {
+        assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
+        assert_eq!(found.age_ns, bound + 1);
+    }
+    line.publisher.beat(last + 10);
+    assert!(line.reader.top(last + bound + 10).is_ok());
+    assert_eq!(not_live(line.reader.top(last + bound + 11)).age_ns, bound + 1);
+}
+
+#[test]
+fn a_book_that_is_not_live_says_why_even_if_its_writer_is_silent() {
+    let mut line = live();
+    line.step(&Command::Disconnect);
+    let found = not_live(line.reader.top(line.now_ns + 10_000_000_000));
+    assert_eq!((found.state, found.reason), (State::Syncing, Reason::Disconnected));
+    assert_eq!(found.age_ns, 10_000_000_000);
+}
+
+#[test]
+fn the_end_of_a_publication_is_seen_at_once_and_nothing_follows_it() {
+    let mut line = live();
+    line.publisher.close(line.now_ns + 5);
+    let found = not_live(line.reader.top(line.now_ns + 6));
+    assert_eq!((found.state, found.reason, found.age_ns), (State::Stale, Reason::Closed, 1));
+    assert_eq!(not_live(line.reader.depth(1, line.now_ns + 6)), found);
+    line.publisher.publish(&line.book, line.now_ns + 7);
+    assert_eq!(not_live(line.reader.top(line.now_ns + 6)), found);
+    assert_eq!(line.reader.last_known_top().unwrap().bid, Some(Level { price: 499, qty: 1 }));
+
+    let line = live();
+    drop(line.publisher);
+    assert_eq!(not_live(line.reader.top(line.now_ns)).reason, Reason::Closed);
+}
+
+/// Finds the lock of a part: the word that is odd inside a write; here by making it so.
+fn die_inside(line: &Line, word: usize) {
+    let words = line.reader.region().words();
+    words[word].fetch_add(1, Ordering::Relaxed);
+}
+
+#[test]
+fn a_writer_that_died_inside_a_write_is_busy_and_then_silent() {
+    let line = live();
+    let bound = line.reader.config().writer_silent_ns;
+    die_inside(&line, 16);
+    assert_eq!(line.reader.version() % 2, 1);
+    assert_eq!(line.reader.top(line.now_ns), Err(ReadError::Busy));
+    let found = not_live(line.reader.top(line.now_ns + bound + 1));
+    assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
+    assert!(line.reader.last_known_top().is_err());
+    // The depth is a publication of its own, and silence shows there too.
+    assert!(line.reader.depth(1, line.now_ns).is_ok());
+    assert_eq!(not_live(line.reader.depth(1, line.now_ns + bound + 1)), found);
+    die_inside(&line, 48);
+    assert_eq!(line.reader.depth(1, line.now_ns), Err(ReadError::Busy));
+}
+
+#[test]
+fn every_version_is_of_another_publication() {
+    let mut line = live();
+    let before = line.reader.version();
+    line.step(&Command::Delta { levels: vec![], lost: false, decimals: 0 });
+    assert!(line.reader.version() > before);
+}
+
+#[test]
+fn a_region_must_be_large_enough_and_vacant() {
+    let config = Config::default();
+    let needs = config.words().unwrap();
+    let small = Arc::new(Heap::new(needs - 1));
+    let error = Publisher::create(small.clone(), &config, 0, 0).err();
+    assert_eq!(error, Some(LayoutError::TooSmall { needs, has: needs - 1 }));
+    assert_eq!(Reader::attach(small).err(), Some(LayoutError::NoPublication));
+    let none: &[AtomicU64] = &[];
+    assert!(matches!(Reader::attach(none), Err(LayoutError::TooSmall { .. })));
+
+    let region = Arc::new(Heap::new(needs));
+    let _publisher = Publisher::create(region.clone(), &config, 0, 0).unwrap();
+    let again = Publisher::create(region, &config, 0, 0).err();
+    assert_eq!(again, Some(LayoutError::Occupied));
+}
+
+#[test]
+fn choices_have_bounds() {
+    for (depth, writer_silent_ns) in [(0, 1), (1_001, 1), (1, 0), (1, -1)] {
+        let config = Config { depth, writer_silent_ns };
+        assert!(matches!(config.words(), Err(LayoutError::Config(_))), "{config:?}");
+    }
+    for (depth, writer_silent_ns) in [(1, 1), (1_000, i64::MAX)] {
+        assert!(Config { depth, writer_silent_ns }.words().is_ok());
+    }
+}
+
+#[test]
+fn a_header_that_is_not_ours_or_larger_than_the_region_is_refused() {
+    let line = live();
+    let words = line.reader.region().words();
+    for at in 0..7 {
+        let kept = words[at].load(Ordering::Relaxed);
+        for wrong in [0, 1, u64::MAX, kept.swap_bytes()] {
+            words[at].store(wrong, Ordering::Relaxed);
+            let attached = Reader::attach(words);
+            // The incarnation and the bound may be anything positive.
+            let free = at == 6 || (at == 5 && wrong as i64 > 0);
+            assert_eq!(attached.is_ok(), free || wrong == kept, "word {at} = {wrong:x}");
+        }
+        words[at].store(kept, Ordering::Relaxed);
+    }
+    assert!(Reader::attach(words).is_ok());
+    assert!(matches!(Reader::attach(&words[..64]), Err(LayoutError::TooSmall { .. })));
+}
+
+#[test]
+fn garbage_in_the_shared_words_is_answered_and_never_followed() {
+    let line = live();
+    let words = line.reader.region().words();
+    let mut noise = 1u64;
+    for _ in 0..2_000 {
+        for word in &words[16..] {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let value = if noise >> 61 == 0 { u64::MAX } else { noise >> (noise >> 58) };
+            word.store(value & !1, Ordering::Relaxed);
+        }
+        let _ = line.reader.top(noise as i64);
+        let depth = line.reader.last_known_depth(usize::MAX).unwrap();
+        assert!(depth.bids.len() <= 20 && depth.asks.len() <= 20);
+    }
+}
