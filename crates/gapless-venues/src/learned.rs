@@ -2,7 +2,7 @@
 
 use crate::books::BookId;
 use crate::kernel::Shape;
-use crate::template::{Fields, Mark, Slot};
+use crate::template::{self, Fields, Mark, Slot};
 use gapless_book::event::{
     BookKind, BookMessage, Event, Flags, Level, NO_TIME, SeqInfo, TimeUnit, Times,
 };
@@ -34,6 +34,11 @@ impl Learned {
         frame: &[u8],
         marks: &[Mark],
     ) -> Option<Self> {
+        // The general parser reads more ways to write a number (`-0`, `"007"`) than a template,
+        // which would give none in its place.
+        if !marks.iter().all(|mark| template::reads(frame, mark)) {
+            return None;
+        }
         let time = marks.iter().find(|mark| mark.slot == Slot::VenueTime);
         let text_times = time.is_some_and(|mark| {
             let text = frame.get(mark.start as usize..mark.end as usize);
@@ -68,11 +73,13 @@ impl Learned {
         levels: &'a [Level],
         recv_ns: i64,
     ) -> Option<(BookMessage<'a>, Times)> {
+        let venue_ns = self.time(fields.get(Slot::VenueTime))?;
         let times = Times {
-            venue_ns: self.time(fields.get(Slot::VenueTime))?,
+            venue_ns,
             engine_ns: self.time(fields.get(Slot::EngineTime))?,
             recv_ns: fields.get(Slot::LocalTime).unwrap_or(recv_ns),
-            unit: self.unit,
+            // What has no time has no unit.
+            unit: if venue_ns == NO_TIME { TimeUnit::default() } else { self.unit },
         };
         let checksum = match fields.get(Slot::Checksum) {
             Some(sum) => Some(i32::try_from(sum).ok()?),
@@ -125,18 +132,18 @@ pub(crate) fn shape_of(frame: &[u8], marks: &[Mark]) -> Option<Shape> {
         .find_map(first_level_shape)
 }
 
+/// Told strictly: a level that only looks like one of a shape (`[1e5,2,3]`) would let a template
+/// read levels that the general parser refuses in this kind of frame.
 fn first_level_shape(list: &[u8]) -> Option<Shape> {
     let inner = list.get(1..)?;
-    match inner.first()? {
-        b'{' => Some(Shape::PriceAmount),
-        b'[' => {
-            let end = inner.iter().position(|byte| *byte == b']')?;
-            let level = inner.get(1..end)?;
-            let commas = level.iter().filter(|byte| **byte == b',').count();
-            match (level.get(1)?, commas) {
-                (b'a'..=b'z', 2) => Some(Shape::ActionTriples),
-                (_, 1) => Some(Shape::QuotedPairs),
-                (_, 2..) => Some(Shape::QuotedQuads),
+    match inner {
+        [b'{', ..] => Some(Shape::PriceAmount),
+        [b'[', b'"', first, ..] => {
+            let level = inner.split(|byte| *byte == b']').next()?;
+            match (first, level.iter().filter(|byte| **byte == b',').count()) {
+                (b'n' | b'c' | b'd', 2) => Some(Shape::ActionTriples),
+                (b'0'..=b'9', 1) => Some(Shape::QuotedPairs),
+                (b'0'..=b'9', 2..) => Some(Shape::QuotedQuads),
                 _ => None,
             }
         }

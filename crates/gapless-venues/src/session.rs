@@ -200,6 +200,11 @@ struct Line {
 pub const LEARNED_MAX: usize = 2 * BOOKS_MAX;
 
 impl Line {
+    fn forget_kinds(&mut self) {
+        self.templates = Templates::new();
+        self.learned.clear();
+    }
+
     fn wants(&self, symbol: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == symbol)
     }
@@ -279,8 +284,7 @@ impl<V: Venue> Session<V> {
             self.line.unclaimed_bytes = 0;
         }
         // Kinds of frames are learned anew: what a connection shows of itself is noted on the way.
-        self.line.templates = Templates::new();
-        self.line.learned.clear();
+        self.line.forget_kinds();
         self.rejects_run = 0;
         url.clone_into(&mut self.line.url);
         self.line.market = self.venue.market(url);
@@ -332,6 +336,7 @@ impl<V: Venue> Session<V> {
     /// Keeps books of these symbols only; empty = all. Other symbols' messages are still events.
     pub fn only(&mut self, symbols: &[String]) {
         self.line.only = symbols.to_vec();
+        self.line.forget_kinds();
     }
 
     /// Uses one instruction set's kernels instead of the best that the machine has.

@@ -467,6 +467,12 @@ impl Fixed {
     }
 }
 
+/// Whether a template reads the text that a mark covers; it stays literal otherwise.
+pub(crate) fn reads(frame: &[u8], mark: &Mark) -> bool {
+    let text = frame.get(mark.start as usize..mark.end as usize);
+    text.is_some_and(|text| form_of(mark.slot, text).is_some())
+}
+
 /// How the marked text is written, if it is what its slot may hold.
 fn form_of(slot: Slot, text: &[u8]) -> Option<Form> {
     if matches!(slot, Slot::Bids | Slot::Asks) {

@@ -17,6 +17,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod spans;
 
+use crate::scan::STRING_MAX;
 use gapless_book::decimal::SCALE_MAX;
 use gapless_book::event::{Level, Scales};
 
@@ -119,8 +120,9 @@ pub enum Shape {
 ///
 /// `None`, with `out` as it was: the bytes are not such an array in its compact form, or hold what
 /// the fast path leaves to the general parser: white space, escapes, exponents, signs, more
-/// decimals than the scale (zeros apart), more than 15 digits that count, values beyond `i64`, or
-/// more than [`LEVELS_MAX`] levels.
+/// decimals than the scale (zeros apart), more than 15 digits that count, more than 38 with the
+/// zeros, values beyond `i64`, more than [`LEVELS_MAX`] levels, or quads of more than
+/// [`STRING_MAX`] bytes.
 #[inline]
 pub fn levels(
     isa: Isa,
@@ -151,7 +153,9 @@ pub fn levels(
         out.truncate(before);
         portable::levels(shape, frame, at, scales, out)
     });
-    let end = read.filter(|end| *end <= frame.len());
+    // What follows the two numbers of a quad may be any run of digits, but no string that long.
+    let most = if shape == Shape::QuotedQuads { at + STRING_MAX } else { usize::MAX };
+    let end = read.filter(|end| *end <= frame.len().min(most));
     if end.is_none() {
         out.truncate(before);
     }

@@ -12,6 +12,10 @@ use gapless_book::event::{Level, Scales};
 /// Most digits of a number that are converted; more are left to the general parser.
 const DIGITS_MAX: usize = 18;
 
+/// Most bytes of a number, zeros that say nothing and the point included: the general parser takes
+/// 38 digits, whatever they are.
+const NUMBER_MAX: usize = 38 + 1;
+
 /// As [`super::levels`], but the caller checks both ends and the scales, and takes back what a
 /// refusal appended.
 pub(super) fn levels(
@@ -183,6 +187,9 @@ impl Text<'_> {
             return Some((whole, point));
         }
         let (part, end) = self.fraction(point + 1, scale)?;
+        if end - at > NUMBER_MAX {
+            return None;
+        }
         Some((whole.checked_add(part)?, end))
     }
 
@@ -336,6 +343,11 @@ mod tests {
                 (0, 0),
                 (1, 123_456_789_012_345_678),
             ),
+            (
+                r#"["1.0000000000000000000000000000000000000","123456789012345678.00000000000000000000"]"#,
+                (0, 0),
+                (1, 123_456_789_012_345_678),
+            ),
             (r#"["12345678.12345678","1.2345678"]"#, (8, 7), (1_234_567_812_345_678, 12_345_678)),
         ];
         for (level, scales, expected) in cases {
@@ -385,6 +397,7 @@ mod tests {
             r#"[["9223372036854775808","2"]]"#,
             r#"[["92233720368547758.08","2"]]"#,
             r#"[["1","2",]]"#,
+            r#"[["1.00000000000000000000000000000000000000","2"]]"#,
         ];
         for text in pairs {
             assert_eq!(read(Shape::QuotedPairs, (2, 2), text), None, "{text}");
