@@ -13,12 +13,15 @@ mod csv_reader;
 mod decimal;
 mod frames;
 mod json;
+mod kernels;
 mod sequencer;
 
 pub use capture_reader::capture_reader;
 pub use csv_reader::csv_reader;
 pub use decimal::decimal;
+pub use frames::templates;
 pub use json::json;
+pub use kernels::kernels;
 pub use sequencer::sequencer;
 
 /// The targets that read a connection's frames: one function and one entry for each venue.
@@ -126,6 +129,8 @@ const TARGETS: &[Target] = &[
             "]]]]]]]]]]]]]]]]",
         ],
     },
+    Target { name: "kernels", run: kernels, words: kernels::WORDS },
+    Target { name: "templates", run: templates, words: frames::TEXTS },
     Target {
         name: "sequencer",
         run: sequencer,

@@ -20,6 +20,8 @@ mod spans;
 use crate::scan::STRING_MAX;
 use gapless_book::decimal::SCALE_MAX;
 use gapless_book::event::{Level, Scales};
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
 
 pub use frame::{Frame, FrameBuf, PAD};
 
@@ -43,7 +45,7 @@ impl Isa {
     /// Safe code without vectors; every machine has it.
     pub const PORTABLE: Self = Self(Kind::Portable);
 
-    /// The fastest that this machine has. Costs some hundred cycles: keep the answer.
+    /// The fastest that this machine has.
     #[must_use]
     pub fn detect() -> Self {
         Self::available().next().unwrap_or(Self::PORTABLE)
@@ -67,10 +69,17 @@ impl Isa {
     }
 }
 
-/// The vector instruction sets of this machine, fastest first. The only place where such a
-/// [`Kind`] is made.
+/// The vector instruction sets of this machine, fastest first.
 #[cfg(target_arch = "x86_64")]
 fn vector_kinds() -> [Option<Kind>; 2] {
+    // Asked once: `cpuid` leaves a virtual machine, which takes microseconds.
+    static KINDS: OnceLock<[Option<Kind>; 2]> = OnceLock::new();
+    *KINDS.get_or_init(detect_kinds)
+}
+
+/// The only place where a vector [`Kind`] is made.
+#[cfg(target_arch = "x86_64")]
+fn detect_kinds() -> [Option<Kind>; 2] {
     let scalar = is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("popcnt");
@@ -139,7 +148,7 @@ pub fn levels(
     let read = match isa.0 {
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512 => {
-            // SAFETY: only `vector_kinds` makes this kind, after it found each of the features.
+            // SAFETY: only `detect_kinds` makes this kind, after it found each of the features.
             unsafe { avx512::levels(shape, frame, at, scales, out) }
         }
         #[cfg(target_arch = "x86_64")]
