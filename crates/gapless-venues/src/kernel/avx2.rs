@@ -10,7 +10,7 @@
 
 use super::grammar::{Block, Grammar, Pairs, Quads, Triples, Walk};
 use super::spans::{BLOCKS, DIGITS, Found, LANES, LEAD, PER_BLOCK, REACH, Spans};
-use super::{Frame, LEVELS_MAX, PAD, Shape, spans};
+use super::{Frame, LEVELS_MAX, PAD, Shape, padded, spans};
 use core::arch::x86_64::*;
 use gapless_book::event::{Level, Scales};
 
@@ -30,8 +30,12 @@ pub(super) fn levels(
     if !spans::fits(frame, at) || scales.price >= DIGITS || scales.qty >= DIGITS {
         return None;
     }
+    let before = out.len();
     match shape {
-        Shape::QuotedPairs => array::<Pairs>(shape, frame, at, scales, out),
+        Shape::QuotedPairs => padded::pairs(frame, at, scales, out).or_else(|| {
+            out.truncate(before);
+            array::<Pairs>(shape, frame, at, scales, out)
+        }),
         Shape::QuotedQuads => array::<Quads>(shape, frame, at, scales, out),
         Shape::ActionTriples => array::<Triples>(shape, frame, at, scales, out),
         Shape::PriceAmount => None,
@@ -373,7 +377,7 @@ fn signs(numbers: __m256i) -> i32 {
 /// Two levels from the groups of four digits of each.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 #[inline]
-fn join(low: __m256i, high: __m256i) -> __m256i {
+pub(super) fn join(low: __m256i, high: __m256i) -> __m256i {
     let groups = _mm256_packus_epi32(low, high);
     // Eight digits in each 32-bit lane, highest first.
     let halves = _mm256_madd_epi16(groups, _mm256_set1_epi32(0x0001_2710));

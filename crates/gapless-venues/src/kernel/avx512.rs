@@ -11,7 +11,7 @@
 
 use super::grammar::{Block, Grammar, Objects, Pairs, Quads, Triples, Walk};
 use super::spans::{BLOCKS, DIGITS, Found, LANES, LEAD, PER_BLOCK, REACH, Spans};
-use super::{Frame, LEVELS_MAX, PAD, Shape, spans};
+use super::{Frame, LEVELS_MAX, PAD, Shape, padded, spans};
 use core::arch::x86_64::*;
 use gapless_book::event::{Level, Scales};
 
@@ -31,8 +31,12 @@ pub(super) fn levels(
     if !spans::fits(frame, at) || scales.price >= DIGITS || scales.qty >= DIGITS {
         return None;
     }
+    let before = out.len();
     match shape {
-        Shape::QuotedPairs => array::<Pairs>(shape, frame, at, scales, out),
+        Shape::QuotedPairs => padded::pairs(frame, at, scales, out).or_else(|| {
+            out.truncate(before);
+            array::<Pairs>(shape, frame, at, scales, out)
+        }),
         Shape::QuotedQuads => array::<Quads>(shape, frame, at, scales, out),
         Shape::ActionTriples => array::<Triples>(shape, frame, at, scales, out),
         Shape::PriceAmount => array::<Objects>(shape, frame, at, scales, out),

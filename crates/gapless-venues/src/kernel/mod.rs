@@ -10,9 +10,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod forms;
 mod frame;
 #[cfg(target_arch = "x86_64")]
 mod grammar;
+#[cfg(target_arch = "x86_64")]
+mod padded;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod spans;

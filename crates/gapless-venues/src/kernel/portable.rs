@@ -4,6 +4,7 @@
 //! This file also decides for the vector kernels whatever is too unusual for them, one level at a
 //! time, which is why all kernels accept the same arrays.
 
+use super::forms::{FORMS, TEXT_MAX};
 use super::{Frame, LEVELS_MAX, Shape};
 use crate::swar::{above_nine, below, spread, value};
 use gapless_book::decimal::POW10;
@@ -27,7 +28,10 @@ pub(super) fn levels(
 ) -> Option<usize> {
     let text = Text { bytes: frame.padded() };
     match shape {
-        Shape::QuotedPairs => text.array(at, out, |at| text.pair(at, scales)),
+        Shape::QuotedPairs => {
+            let mut padded = Padded::first(text, at, scales);
+            text.array(at, out, |at| padded.pair(text, at, scales))
+        }
         Shape::QuotedQuads => text.array(at, out, |at| text.quad(at, scales)),
         Shape::ActionTriples => text.array(at, out, |at| text.triple(at, scales)),
         Shape::PriceAmount => text.array(at, out, |at| text.object(at, scales)),
@@ -70,7 +74,7 @@ impl Text<'_> {
         self,
         at: usize,
         out: &mut Vec<Level>,
-        level: impl Fn(usize) -> Option<(Level, usize)>,
+        mut level: impl FnMut(usize) -> Option<(Level, usize)>,
     ) -> Option<usize> {
         let mut at = self.literal(at, b"[")?;
         if self.byte(at)? == b']' {
@@ -94,6 +98,17 @@ impl Text<'_> {
     fn pair(self, at: usize, scales: Scales) -> Option<(Level, usize)> {
         let (level, at) = self.quoted(at, scales)?;
         Some((level, self.literal(at, b"\"]")?))
+    }
+
+    /// As [`Text::pair`], for numbers that are written in these forms.
+    #[inline(always)]
+    fn padded_pair(self, at: usize, forms: &[Fixed; 2]) -> Option<(Level, usize)> {
+        let [price, qty] = forms;
+        let at = self.literal(at, b"[\"")?;
+        let (price, at) = price.read(self, at)?;
+        let at = self.literal(at, b"\",\"")?;
+        let (qty, at) = qty.read(self, at)?;
+        Some((Level { price, qty }, self.literal(at, b"\"]")?))
     }
 
     /// `["price","size","digits",…]`
@@ -267,6 +282,175 @@ impl Text<'_> {
     fn word(self, at: usize) -> Option<u64> {
         self.bytes.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
     }
+}
+
+/// Pairs whose prices all have the same number of decimals, and their sizes too: how the first of
+/// an array is written, the next ones mostly are. Their numbers are read without a branch that
+/// depends on them.
+struct Padded {
+    /// For price and size; `None`: not so written, or no longer tried.
+    forms: Option<[Fixed; 2]>,
+    /// Levels that were otherwise.
+    misses: u8,
+}
+
+/// Levels of an array that may be otherwise before it is no longer expected of the next.
+const MISSES_MAX: u8 = 3;
+
+impl Padded {
+    /// As the first level of the array at `at` is written.
+    #[inline(always)]
+    fn first(text: Text<'_>, at: usize, scales: Scales) -> Self {
+        let price = at + 3;
+        let forms = Fixed::of(text, price, scales.price).and_then(|(first, len)| {
+            let (second, _) = Fixed::of(text, price + len + 3, scales.qty)?;
+            Some([first, second])
+        });
+        Self { forms, misses: 0 }
+    }
+
+    /// As [`Text::pair`].
+    #[inline(always)]
+    fn pair(&mut self, text: Text<'_>, at: usize, scales: Scales) -> Option<(Level, usize)> {
+        let Some(forms) = &self.forms else { return text.pair(at, scales) };
+        text.padded_pair(at, forms).or_else(|| self.missed(text, at, scales))
+    }
+
+    #[cold]
+    fn missed(&mut self, text: Text<'_>, at: usize, scales: Scales) -> Option<(Level, usize)> {
+        self.misses += 1;
+        if self.misses > MISSES_MAX {
+            self.forms = None;
+        }
+        text.pair(at, scales)
+    }
+}
+
+/// A form in plain words: the first byte of a text is the lowest, its last one the highest.
+///
+/// What is beyond the scale is cut off as text, so that most numbers fit eight bytes.
+struct Fixed {
+    /// As in the form, for the first and the last eight bytes of what is kept.
+    zero: [u64; 2],
+    /// Bits of which a byte has none only if it is zero.
+    strict: [u64; 2],
+    /// The bytes after the point; all, where none is written.
+    part: [u64; 2],
+    /// Bits that what is before the point moves by.
+    point: u32,
+    /// What is cut off: zeros, behind the point if no decimal is kept; its bytes, and their number.
+    tail: u64,
+    tail_bytes: u64,
+    cut: usize,
+    /// What is missing to the scale.
+    factor: i64,
+    /// Lengths of what is kept.
+    shortest: usize,
+    longest: usize,
+}
+
+impl Fixed {
+    /// How the quoted number whose digits begin at `at` is written, and its length.
+    #[inline(always)]
+    fn of(text: Text<'_>, at: usize, scale: u8) -> Option<(Self, usize)> {
+        let words = [text.word(at)?, text.word(at + 8)?];
+        let (len, point) = (place_of(words, b'"'), place_of(words, b'.'));
+        let written = if point < len { len - point - 1 } else { 0 };
+        let scale = usize::from(scale);
+        let kept = written.min(scale);
+        let form = FORMS.get(scale)?.get(kept)?;
+        let part = u128::MAX << (8 * (TEXT_MAX - kept.max(1)));
+        let whole = kept == 0 && written > 0;
+        let cut = written - kept + usize::from(whole);
+        if cut > 8 {
+            return None;
+        }
+        let zeros = spread(b'0');
+        let fixed = Self {
+            zero: halves(u128::from_le_bytes(form.zero)),
+            // A nine becomes six bits that are set, of which every digit but zero has one.
+            strict: halves(u128::from_le_bytes(form.strict) * 7),
+            part: if kept == 0 { [u64::MAX; 2] } else { halves(part) },
+            point: if kept == 0 { 0 } else { 8 },
+            tail: if whole { zeros << 8 | u64::from(b'.') } else { zeros },
+            tail_bytes: below(u64::MAX, cut),
+            cut,
+            factor: *POW10.get(scale - kept)?,
+            shortest: form.shortest as usize,
+            longest: form.longest as usize,
+        };
+        Some((fixed, len))
+    }
+
+    /// The number whose digits begin at `at`, up to a quote, and the offset of that.
+    #[inline(always)]
+    fn read(&self, text: Text<'_>, at: usize) -> Option<(i64, usize)> {
+        let first = text.word(at)?;
+        let quote = zero_bytes(first ^ spread(b'"'));
+        let mut len = quote.trailing_zeros() as usize / 8;
+        let mut second = 0;
+        if quote == 0 {
+            second = text.word(at + 8)?;
+            len += zero_bytes(second ^ spread(b'"')).trailing_zeros() as usize / 8;
+        }
+        let kept = len.wrapping_sub(self.cut);
+        let tail = (text.word(at.wrapping_add(kept))? ^ self.tail) & self.tail_bytes;
+        if kept < self.shortest || kept > self.longest || len == TEXT_MAX || tail != 0 {
+            return None;
+        }
+        let number =
+            if kept <= 8 { self.short(first, kept)? } else { self.long(first, second, kept)? };
+        Some(((number as i64).checked_mul(self.factor)?, at + len))
+    }
+
+    /// A number of at most eight bytes.
+    #[inline(always)]
+    fn short(&self, text: u64, len: usize) -> Option<u64> {
+        let gone = 64 - 8 * len as u32;
+        let text = (text << gone ^ self.zero[1]) & u64::MAX << gone;
+        if above_nine(text) | text & self.strict[1] != 0 {
+            return None;
+        }
+        Some(value((text & !self.part[1]) << self.point | text & self.part[1]))
+    }
+
+    /// A number of more than eight bytes.
+    #[inline(always)]
+    fn long(&self, first: u64, second: u64, len: usize) -> Option<u64> {
+        // Sixteen bytes are never kept: the quote is among them.
+        let gone = 8 * (TEXT_MAX - len) as u32;
+        let low = (first << gone ^ self.zero[0]) & u64::MAX << gone;
+        let high = (second << gone | first >> (64 - gone)) ^ self.zero[1];
+        let strict = low & self.strict[0] | high & self.strict[1];
+        if above_nine(low) | above_nine(high) | strict != 0 {
+            return None;
+        }
+        let (whole_low, whole_high) = (low & !self.part[0], high & !self.part[1]);
+        let carry = whole_low >> (64 - 8) & !(u64::MAX << self.point);
+        let low = whole_low << self.point | low & self.part[0];
+        let high = whole_high << self.point | carry | high & self.part[1];
+        Some(value(low) * 100_000_000 + value(high))
+    }
+}
+
+/// The lower and the higher eight bytes.
+#[inline(always)]
+const fn halves(text: u128) -> [u64; 2] {
+    [text as u64, (text >> 64) as u64]
+}
+
+/// The high bit of the lowest byte that is zero; bits above it mean nothing.
+#[inline(always)]
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(spread(0x01)) & !word & spread(0x80)
+}
+
+/// The index of the first `byte`; 16 if there is none.
+#[inline(always)]
+const fn place_of([first, second]: [u64; 2], byte: u8) -> usize {
+    let first = zero_bytes(first ^ spread(byte)).trailing_zeros();
+    let second = zero_bytes(second ^ spread(byte)).trailing_zeros();
+    (if first == 64 { 64 + second } else { first }) as usize / 8
 }
 
 /// What `.` becomes when `'0'` is taken away.
