@@ -171,7 +171,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// The seed files in name order, then the target's words and nothing at all; and how many are files.
+/// The seed files in name order, then the target's words and nothing at all; and how many of them
+/// are files.
 fn seeds(target: &Target) -> Result<(Vec<Vec<u8>>, usize), String> {
     let folder = root().join("fuzz/seeds").join(target.name);
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
