@@ -6,10 +6,12 @@ use gapless_book::event::{
 };
 use gapless_book::local::{CrossedPolicy, LocalBook, Policy, Reason, State};
 use gapless_book::publish::{
-    AtomicU64, Config, Depth, Heap, LayoutError, NotLive, Publisher, ReadError, Reader, Region,
+    AtomicU64, ChangeKind, ChangeSet, Changes, Config, Depth, Heap, LayoutError, NotLive,
+    Publisher, ReadError, Reader, RefreshError, Region, Replica,
 };
 use gapless_book::sequence::{Bridge, Chain, Rule};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -177,6 +179,210 @@ proptest! {
     }
 }
 
+/// Follows a line with a replica that looks now and then, and with the log alone.
+struct Followers {
+    replica: Replica<Arc<Heap>>,
+    changes: Changes<Arc<Heap>>,
+    set: ChangeSet,
+    bids: BTreeMap<i64, i64>,
+    asks: BTreeMap<i64, i64>,
+    /// The log alone does not say what the levels are.
+    is_lost: bool,
+}
+
+impl Followers {
+    fn new(reader: &Reader<Arc<Heap>>) -> Self {
+        Self {
+            replica: reader.replica(),
+            changes: reader.changes(),
+            set: ChangeSet::default(),
+            bids: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            is_lost: false,
+        }
+    }
+
+    fn check(&mut self, line: &Line) {
+        let book = line.book.last_known();
+        self.replica.refresh().unwrap();
+        let known = self.replica.last_known().unwrap();
+        assert!(known.bids.iter().eq(book.side(Side::Bid).iter()));
+        assert!(known.asks.iter().eq(book.side(Side::Ask).iter()));
+        let shown = line.reader.last_known_top().unwrap();
+        assert_eq!(*known.status, shown.status);
+        let live = self.replica.live(line.now_ns).map(|full| *full.status);
+        assert_eq!(live, line.reader.top(line.now_ns).map(|top| top.status));
+    }
+
+    /// Reads what there is to read; the levels are known again after a reset.
+    fn follow(&mut self, line: &Line) {
+        loop {
+            match self.changes.read(&mut self.set) {
+                Ok(false) => break,
+                Err(_) => self.is_lost = true,
+                Ok(true) => {
+                    if self.set.kind != ChangeKind::Delta {
+                        self.bids.clear();
+                        self.asks.clear();
+                        self.is_lost = self.set.kind == ChangeKind::Resync;
+                    }
+                    lay(&self.set.bids, &mut self.bids, self.is_lost);
+                    lay(&self.set.asks, &mut self.asks, self.is_lost);
+                }
+            }
+        }
+        if !self.is_lost {
+            let book = line.book.last_known();
+            let levels = |(price, qty): (&i64, &i64)| Level { price: *price, qty: *qty };
+            assert!(self.bids.iter().rev().map(levels).eq(book.side(Side::Bid).iter()));
+            assert!(self.asks.iter().map(levels).eq(book.side(Side::Ask).iter()));
+        }
+    }
+}
+
+fn lay(levels: &[Level], over: &mut BTreeMap<i64, i64>, is_lost: bool) {
+    for level in levels {
+        match level.qty {
+            0 => assert!(over.remove(&level.price).is_some() || is_lost, "nothing was there"),
+            qty => _ = over.insert(level.price, qty),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_whole_book_can_be_followed_and_found_again_after_laps(
+        policy in crossed_policy(),
+        ring in prop_oneof![Just(64usize), Just(128), Just(512)],
+        patience in prop_oneof![Just(1usize), 1..6usize, 20..60usize],
+        commands in prop::collection::vec(command(), 1..160),
+    ) {
+        let mut line = Line::new(policy, None, &Config { ring, ..Config::default() });
+        let mut followers = Followers::new(&line.reader);
+        for (number, command) in commands.iter().enumerate() {
+            line.step(command);
+            if number % patience == 0 {
+                followers.check(&line);
+                followers.follow(&line);
+            }
+            let mut newcomer = Followers::new(&line.reader);
+            newcomer.check(&line);
+        }
+    }
+}
+
+/// A seeded source of numbers.
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, bound: u64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((self.0 >> 33) % bound) as i64
+    }
+}
+
+#[test]
+fn who_comes_while_a_large_book_is_copied_bit_by_bit_finds_the_book_of_now() {
+    for (ring, width, largest) in [(64, 60, 12), (512, 400, 12), (2_048, 700, 120)] {
+        let config = Config { ring, ..Config::default() };
+        let mut line = Line::new(CrossedPolicy::Report, None, &config);
+        let mut noise = Noise(ring as u64);
+        let all = (500 - width..500 + width).map(|price| (price, 1)).collect();
+        line.step(&Command::Snapshot(all));
+        let mut first = Followers::new(&line.reader);
+        for message in 0..1_500 {
+            let levels = (0..noise.below(largest)).map(|_| {
+                let price = 500 - width + noise.below(2 * width as u64);
+                (price, noise.below(3))
+            });
+            let levels = levels.collect();
+            line.step(&Command::Delta { levels, lost: false, decimals: 0 });
+            Followers::new(&line.reader).check(&line);
+            if message % 97 == 0 {
+                first.check(&line);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_was_overtaken_is_told_and_goes_on_with_the_present() {
+    let mut line =
+        Line::new(CrossedPolicy::Report, None, &Config { ring: 64, ..Config::default() });
+    let (mut changes, mut set) = (line.reader.changes(), ChangeSet::default());
+    assert_eq!(changes.read(&mut set), Ok(false));
+    line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
+    assert_eq!(changes.read(&mut set), Ok(true));
+    assert_eq!((set.kind, set.status.state), (ChangeKind::Reset, State::Live));
+    assert_eq!(set.bids, [Level { price: 499, qty: 1 }]);
+    let delta = |qty| Command::Delta { levels: vec![(499, qty)], lost: false, decimals: 0 };
+    // Sixteen records of four slots fill the ring; one more takes the first one's place.
+    (1..17).for_each(|qty| line.step(&delta(qty + 1)));
+    let mut patient = changes.clone();
+    assert_eq!(changes.read(&mut set), Ok(true));
+    assert_eq!((set.kind, set.bids[0].qty), (ChangeKind::Delta, 2));
+    line.step(&delta(100));
+    assert!(patient.read(&mut set).is_err());
+    assert_eq!(patient.read(&mut set), Ok(false));
+    line.step(&Command::Disconnect);
+    assert_eq!(patient.read(&mut set), Ok(true));
+    assert_eq!((set.status.reason, set.bids.len()), (Reason::Disconnected, 0));
+}
+
+#[test]
+fn a_snapshot_too_large_for_the_log_is_in_the_copy() {
+    let mut line =
+        Line::new(CrossedPolicy::Report, None, &Config { ring: 64, ..Config::default() });
+    let (mut changes, mut set) = (line.reader.changes(), ChangeSet::default());
+    let mut followers = Followers::new(&line.reader);
+    followers.check(&line);
+    line.step(&Command::Snapshot((400..600).map(|price| (price, 1)).collect()));
+    assert_eq!(changes.read(&mut set), Ok(true));
+    assert_eq!((set.kind, set.bids.len()), (ChangeKind::Resync, 0));
+    followers.check(&line);
+    assert_eq!(followers.replica.renewals(), 1);
+}
+
+#[test]
+fn a_book_with_more_levels_than_there_is_room_for_is_too_deep_until_it_is_not() {
+    let config = Config { ring: 64, levels: 40, ..Config::default() };
+    let mut line = Line::new(CrossedPolicy::Report, None, &config);
+    line.step(&Command::Snapshot((459..600).map(|price| (price, 1)).collect()));
+    let mut replica = line.reader.replica();
+    assert_eq!(replica.refresh(), Err(RefreshError::TooDeep));
+    assert!(replica.last_known().is_none());
+    assert!(line.reader.top(line.now_ns).is_ok(), "the top needs no room");
+    line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
+    Followers { replica, ..Followers::new(&line.reader) }.check(&line);
+}
+
+#[test]
+fn without_a_log_there_are_no_changes_and_no_whole_book() {
+    let mut line = Line::new(CrossedPolicy::Report, None, &Config { ring: 0, ..Config::default() });
+    line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
+    line.check();
+    assert_eq!(line.reader.changes().read(&mut ChangeSet::default()), Ok(false));
+    assert_eq!(line.reader.replica().refresh(), Err(RefreshError::NotPublished));
+}
+
+#[test]
+fn a_gap_that_the_top_has_shown_is_not_hidden_by_an_older_replica() {
+    let mut line = live();
+    let mut replica = line.reader.replica();
+    replica.refresh().unwrap();
+    assert!(replica.live(line.now_ns).is_ok());
+    line.step(&Command::Disconnect);
+    assert_eq!(not_live(replica.live(line.now_ns)).reason, Reason::Disconnected);
+    let last = replica.last_known().unwrap();
+    assert_eq!((last.status.state, last.bids.len()), (State::Live, 1));
+}
+
 /// A live book of one bid and one ask.
 fn live() -> Line {
     let mut line = Line::new(CrossedPolicy::Report, None, &Config::default());
@@ -300,12 +506,24 @@ fn a_region_must_be_large_enough_and_vacant() {
 
 #[test]
 fn choices_have_bounds() {
-    for (depth, writer_silent_ns) in [(0, 1), (1_001, 1), (1, 0), (1, -1)] {
-        let config = Config { depth, writer_silent_ns };
-        assert!(matches!(config.words(), Err(LayoutError::Config(_))), "{config:?}");
+    let of = |depth, ring, levels, writer_silent_ns| {
+        Config { depth, ring, levels, writer_silent_ns }.words()
+    };
+    for config in [
+        of(0, 64, 1, 1),
+        of(1_001, 64, 1, 1),
+        of(1, 32, 1, 1),
+        of(1, 65, 1, 1),
+        of(1, 1 << 25, 1, 1),
+        of(1, 64, 0, 1),
+        of(1, 64, 20_001, 1),
+        of(1, 64, 1, 0),
+        of(1, 64, 1, -1),
+    ] {
+        assert!(matches!(config, Err(LayoutError::Config(_))), "{config:?}");
     }
-    for (depth, writer_silent_ns) in [(1, 1), (1_000, i64::MAX)] {
-        assert!(Config { depth, writer_silent_ns }.words().is_ok());
+    for config in [of(1, 0, 1, 1), of(1_000, 1 << 24, 20_000, i64::MAX)] {
+        assert!(config.is_ok(), "{config:?}");
     }
 }
 
@@ -313,13 +531,13 @@ fn choices_have_bounds() {
 fn a_header_that_is_not_ours_or_larger_than_the_region_is_refused() {
     let line = live();
     let words = line.reader.region().words();
-    for at in 0..7 {
+    for at in 0..9 {
         let kept = words[at].load(Ordering::Relaxed);
         for wrong in [0, 1, u64::MAX, kept.swap_bytes()] {
             words[at].store(wrong, Ordering::Relaxed);
             let attached = Reader::attach(words);
             // The incarnation and the bound may be anything positive.
-            let free = at == 6 || (at == 5 && wrong as i64 > 0);
+            let free = at == 8 || (at == 7 && wrong as i64 > 0);
             assert_eq!(attached.is_ok(), free || wrong == kept, "word {at} = {wrong:x}");
         }
         words[at].store(kept, Ordering::Relaxed);
@@ -330,10 +548,11 @@ fn a_header_that_is_not_ours_or_larger_than_the_region_is_refused() {
 
 #[test]
 fn garbage_in_the_shared_words_is_answered_and_never_followed() {
-    let line = live();
+    let config = Config { ring: 64, levels: 40, ..Config::default() };
+    let line = Line::new(CrossedPolicy::Report, None, &config);
     let words = line.reader.region().words();
     let mut noise = 1u64;
-    for _ in 0..2_000 {
+    for _ in 0..300 {
         for word in &words[16..] {
             noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let value = if noise >> 61 == 0 { u64::MAX } else { noise >> (noise >> 58) };
@@ -342,5 +561,7 @@ fn garbage_in_the_shared_words_is_answered_and_never_followed() {
         let _ = line.reader.top(noise as i64);
         let depth = line.reader.last_known_depth(usize::MAX).unwrap();
         assert!(depth.bids.len() <= 20 && depth.asks.len() <= 20);
+        let _ = line.reader.replica().refresh();
+        let _ = line.reader.changes().read(&mut ChangeSet::default());
     }
 }

@@ -169,8 +169,24 @@ impl Levels {
     ///
     /// The same levels as [`Levels::iter`] gives, page by page and so faster.
     pub fn top(&self, out: &mut [Level]) -> usize {
-        let mut entries = self.entries();
-        let mut done = 0;
+        self.fill(self.entries(), 0, out)
+    }
+
+    /// As [`Levels::top`], of the levels that are worse than a price, whether or not it is held:
+    /// what goes on where an earlier call ended, though the levels have changed since.
+    pub fn after(&self, price: i64, out: &mut [Level]) -> usize {
+        let key = self.key(price);
+        let mut entries = self.entries_from(key);
+        let Some((slot, (key, qty))) = out.first_mut().zip(entries.find(|(at, _)| *at > key))
+        else {
+            return 0;
+        };
+        *slot = self.level(key, qty);
+        self.fill(entries, 1, out)
+    }
+
+    #[inline]
+    fn fill(&self, mut entries: Entries<'_>, mut done: usize, out: &mut [Level]) -> usize {
         while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
             done += entries.walk.fill(rest, self.flip);
             let Some(slot) = out.get_mut(done) else { break };
@@ -270,6 +286,16 @@ impl Levels {
             before: self.far.range(..first),
             walk: self.grid.walk_from(self.best),
             after: self.far.range((Excluded(last), Unbounded)),
+        }
+    }
+
+    /// Levels of which all from a key on are there; some of its page may be before it.
+    fn entries_from(&self, key: u64) -> Entries<'_> {
+        let (first, last) = self.grid.window().unwrap_or((u64::MAX, u64::MAX));
+        Entries {
+            before: self.far.range(key.min(first)..first),
+            walk: self.grid.walk_from(key),
+            after: self.far.range((Excluded(last.max(key)), Unbounded)),
         }
     }
 

@@ -5,34 +5,51 @@
 //! pair 1   top           lock, status, best bid and ask, number, stamps
 //! pair 2   heartbeat     the writer's last sign of life
 //! …        depth         lock, status, counts │ N bids │ N asks
+//! …        log           intent │ tail │ latest checkpoint │ ring of records
+//! …        checkpoints   two of: lock, place in the log, counts │ bids │ asks
 //! ```
 //! Parts begin at pairs of cache lines, because the processor fetches them in pairs. A reader
 //! takes the sizes from the header once, checks them against the memory that it was given, and
 //! from then on believes no index that it reads from shared words without masking it.
 
+use super::checkpoint::{BufferWords, CHECKPOINT_HEAD, CheckpointWords};
 use super::region::{LINE, PAIR};
+use super::ring::RingWords;
 use super::status::STATUS_WORDS;
 use super::sync::{AtomicU64, Ordering, Site, order};
+use crate::book::LEVELS_MAX;
 
 /// First word of every publication: "gapless" and the number of the header's form.
 const MAGIC: u64 = u64::from_be_bytes(*b"gapless\x01");
 /// Says in which order the bytes of a word lie.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 /// Every change of what a word means changes this text, and by its hash the layout's name.
-const DESCRIPTION: &str = "header: magic layout order words depth silent incarnation; \
+const DESCRIPTION: &str = "header: magic layout order words depth ring levels silent incarnation; \
     top: lock standing seq recv bid.price bid.qty ask.price ask.qty venue published; \
-    beat: ns; depth: lock standing seq recv venue published counts | bids | asks";
+    beat: ns; depth: lock standing seq recv venue published counts | bids | asks; \
+    log: intent | tail | latest | kind.bids.asks standing seq recv venue published levels; \
+    checkpoint: lock place counts | bids | asks";
 /// Name of this layout.
 pub const LAYOUT: u64 = fnv1a(DESCRIPTION.as_bytes());
 
 /// Most levels a side that the depth may show.
 pub const DEPTH_MAX: usize = 1_000;
+/// Most slots of the log.
+pub const RING_MAX: usize = 1 << 24;
+/// Fewest slots of a log.
+pub const RING_MIN: usize = 64;
 
 /// Choices of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Levels a side that [`Reader::depth`](super::Reader::depth) can show: 1..=[`DEPTH_MAX`].
     pub depth: usize,
+    /// Slots of the log of changes, of 16 bytes: a power of two in [`RING_MIN`]..=[`RING_MAX`]; a
+    /// record takes three, and one for each level. 0: no log and no full depth.
+    pub ring: usize,
+    /// Levels a side for which the full depth has room: 1..=[`LEVELS_MAX`]. Each takes 32 bytes
+    /// and, in [`Heap`](super::Heap), costs memory only once a book has so many.
+    pub levels: usize,
     /// A writer that was silent for longer than this counts as dead, ns; `i64::MAX` = never. It
     /// must publish or beat at least twice as often.
     pub writer_silent_ns: i64,
@@ -40,7 +57,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { depth: 20, writer_silent_ns: 1_000_000_000 }
+        Self { depth: 20, ring: 8_192, levels: 4_096, writer_silent_ns: 1_000_000_000 }
     }
 }
 
@@ -109,6 +126,12 @@ pub(super) struct Layout {
     depth: usize,
     /// Words of one side of the depth.
     side: usize,
+    log: usize,
+    /// Words of the log's slots.
+    slots: usize,
+    checkpoints: usize,
+    /// Words of one side of a checkpoint.
+    whole_side: usize,
 }
 
 /// The parts of the depth.
@@ -122,6 +145,8 @@ pub(super) struct DepthWords<'a> {
 impl Layout {
     const TOP: usize = PAIR;
     const BEAT: usize = 2 * PAIR;
+    /// Intent, tail and latest checkpoint, each in a pair of lines of its own.
+    const LOG_HEAD: usize = 3 * PAIR;
 
     pub(super) fn of(config: &Config) -> Result<Self, LayoutError> {
         if config.depth == 0 || config.depth > DEPTH_MAX {
@@ -130,10 +155,28 @@ impl Layout {
         if config.writer_silent_ns <= 0 {
             return Err(LayoutError::Config("writer_silent_ns"));
         }
+        let ring = config.ring;
+        if ring != 0 && !(ring.is_power_of_two() && (RING_MIN..=RING_MAX).contains(&ring)) {
+            return Err(LayoutError::Config("ring"));
+        }
+        if config.levels == 0 || config.levels > LEVELS_MAX {
+            return Err(LayoutError::Config("levels"));
+        }
+        Ok(Self::place(config))
+    }
+
+    /// Puts the parts one after another.
+    const fn place(config: &Config) -> Self {
         let depth = Self::BEAT + PAIR;
         let side = (2 * config.depth).next_multiple_of(LINE);
-        let words = (depth + DEPTH_HEAD + 2 * side).next_multiple_of(PAIR);
-        Ok(Self { config: *config, words, depth, side })
+        let log = (depth + DEPTH_HEAD + 2 * side).next_multiple_of(PAIR);
+        let slots = 2 * config.ring;
+        let checkpoints = log + Self::LOG_HEAD + slots;
+        let whole_side = (2 * config.levels).next_multiple_of(LINE);
+        let buffer = CHECKPOINT_HEAD + 2 * whole_side;
+        let end = if slots == 0 { log } else { checkpoints + 2 * buffer };
+        let words = end.next_multiple_of(PAIR);
+        Self { config: *config, words, depth, side, log, slots, checkpoints, whole_side }
     }
 
     /// Best bid and ask with their status; the lock first.
@@ -156,6 +199,33 @@ impl Layout {
         Some(DepthWords { head, bids, asks: rest.get(..self.side)? })
     }
 
+    /// The log of changes; `None` if there is none.
+    #[inline(always)]
+    pub(super) fn ring<'a>(&self, words: &'a [AtomicU64]) -> Option<RingWords<'a>> {
+        let (head, rest) = words.get(self.log..)?.split_at_checked(Self::LOG_HEAD)?;
+        let (slots, _) = rest.get(..self.slots)?.as_chunks();
+        let (intent, tail) = (head.first()?, head.get(PAIR)?);
+        (!slots.is_empty()).then_some(RingWords { intent, tail, slots })
+    }
+
+    /// The copies of the whole book; `None` if there are none.
+    #[inline(always)]
+    pub(super) fn checkpoints<'a>(&self, words: &'a [AtomicU64]) -> Option<CheckpointWords<'a>> {
+        let latest = words.get(self.log + 2 * PAIR).filter(|_| self.slots != 0)?;
+        let (even, rest) = self.buffer(words.get(self.checkpoints..)?)?;
+        let (odd, _) = self.buffer(rest)?;
+        Some(CheckpointWords { latest, buffers: [even, odd] })
+    }
+
+    /// The checkpoint that begins here, and what follows it.
+    #[inline(always)]
+    fn buffer<'a>(&self, words: &'a [AtomicU64]) -> Option<(BufferWords<'a>, &'a [AtomicU64])> {
+        let (head, rest) = words.split_first_chunk()?;
+        let (bids, rest) = rest.split_at_checked(self.whole_side)?;
+        let (asks, rest) = rest.split_at_checked(self.whole_side)?;
+        Some((BufferWords { head, sides: [bids, asks] }, rest))
+    }
+
     /// Says in a region what is built in it; the parts are ready.
     pub(super) fn write(&self, words: &[AtomicU64], incarnation: u64) -> Result<(), LayoutError> {
         let [magic, rest @ ..] = self.header(words)?;
@@ -164,6 +234,8 @@ impl Layout {
             BYTE_ORDER,
             self.words as u64,
             self.config.depth as u64,
+            self.config.ring as u64,
+            self.config.levels as u64,
             self.config.writer_silent_ns as u64,
             incarnation,
         ];
@@ -194,13 +266,14 @@ impl Layout {
             0 => return Err(LayoutError::NoPublication),
             found => return Err(LayoutError::OtherLayout { found }),
         }
-        let [layout, byte_order, total, depth, silent, incarnation] =
+        let [layout, byte_order, total, depth, ring, levels, silent, incarnation] =
             rest.each_ref().map(|word| word.load(Ordering::Relaxed));
         if (layout, byte_order) != (LAYOUT, BYTE_ORDER) {
             return Err(LayoutError::OtherLayout { found: layout });
         }
         let size = |word: u64| usize::try_from(word).unwrap_or(usize::MAX);
-        let config = Config { depth: size(depth), writer_silent_ns: silent as i64 };
+        let (depth, ring, levels) = (size(depth), size(ring), size(levels));
+        let config = Config { depth, ring, levels, writer_silent_ns: silent as i64 };
         let stated = Self::of(&config)?;
         if stated.words != size(total) {
             return Err(LayoutError::OtherLayout { found: layout });
@@ -220,7 +293,7 @@ impl Layout {
     }
 }
 
-const HEADER_WORDS: usize = 7;
+const HEADER_WORDS: usize = 9;
 
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let (mut hash, mut rest) = (0xcbf2_9ce4_8422_2325, bytes);

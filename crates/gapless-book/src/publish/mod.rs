@@ -3,8 +3,10 @@
 //! ```text
 //! LocalBook ─► Publisher ─►  words of a Region  ─► Reader (another thread, another process)
 //!                            ├ top        best bid and ask       one pair of cache lines
+//!                            ├ heartbeat
 //!                            ├ depth      best N levels a side   words that changed
-//!                            └ heartbeat
+//!                            ├ log        every change           a ring that overtakes the slow
+//!                            └ checkpoints  the whole book       from which the log is followed
 //! ```
 //! Invariant: everything that a reader is given was published together, with the state of the
 //! book in it; the accessors that do not say `last_known` give levels of a live book only.
@@ -15,25 +17,37 @@
 //! state is not: a reader that has been told by one that the book is not live is not told by the
 //! other that it still is.
 //!
+//! [`Reader::changes`] gives every change once, or says that some were missed; [`Reader::replica`]
+//! is the whole book, kept up to date from the same log.
+//!
 //! # What is absent
 //! Clocks (times are given), threads and waiting (callers poll [`Reader::version`]), and pointers:
 //! a publication is words and indices, so that it may lie in memory of several processes.
 
+mod changes;
+mod checkpoint;
 mod depth;
+mod history;
 mod layout;
+#[cfg(all(loom, test))]
+mod models;
 mod publisher;
 mod reader;
 mod region;
+mod replica;
+mod ring;
 mod seqlock;
 mod status;
 mod sync;
 mod top;
 
+pub use changes::{ChangeKind, ChangeSet, Changes, Lapped};
 pub use depth::Depth;
-pub use layout::{Config, DEPTH_MAX, LAYOUT, LayoutError};
+pub use layout::{Config, DEPTH_MAX, LAYOUT, LayoutError, RING_MAX, RING_MIN};
 pub use publisher::Publisher;
 pub use reader::{Copied, NotLive, ReadError, Reader};
 pub use region::{Heap, Region};
+pub use replica::{FullDepth, RefreshError, Replica};
 pub use seqlock::{Busy, RETRIES_MAX};
 pub use status::Status;
 pub use sync::AtomicU64;

@@ -1,10 +1,11 @@
 //! The writer's end of a publication.
 
 use super::depth::DepthWriter;
+use super::history::History;
 use super::layout::{Config, Layout, LayoutError};
 use super::region::Region;
+use super::seqlock;
 use super::status::Status;
-use super::sync::{Site, taken};
 use super::top::{Top, TopWriter};
 use crate::book::{Book, Change, Observer};
 use crate::event::{Level, Side};
@@ -24,6 +25,7 @@ pub struct Publisher<R: Region> {
     layout: Layout,
     top: TopWriter,
     depth: DepthWriter,
+    history: History,
     /// What is shown.
     last: Top,
     /// Snapshots that the book had taken when it was last published.
@@ -53,11 +55,13 @@ impl<R: Region> Publisher<R> {
             layout,
             top: TopWriter::default(),
             depth: DepthWriter::new(config.depth),
+            history: History::new(config.ring),
             last,
             snapshots: 0,
             is_closed: false,
         };
         publisher.show(last, None);
+        publisher.record_status();
         publisher.layout.write(publisher.region.words(), incarnation)?;
         Ok(publisher)
     }
@@ -78,16 +82,18 @@ impl<R: Region> Publisher<R> {
             // Levels went, or were scaled, that nobody was told of.
             self.snapshots = snapshots;
             self.depth.all_changed();
+            self.history.all_changed();
         }
         let top = Top { status, bid: levels.best_bid(), ask: levels.best_ask() };
         self.show(top, Some(levels));
+        self.record(levels);
     }
 
     /// Says that the writer lives though nothing has changed.
     #[inline]
     pub fn beat(&mut self, now_ns: i64) {
         if let Some(beat) = Layout::beat(self.region.words()) {
-            super::seqlock::put(beat, now_ns as u64);
+            seqlock::put(beat, now_ns as u64);
         }
     }
 
@@ -98,12 +104,30 @@ impl<R: Region> Publisher<R> {
             let (state, reason) = (State::Stale, Reason::Closed);
             let status = Status { state, reason, published_ns: now_ns, ..self.last.status };
             self.show_always(Top { status, ..self.last }, None);
+            self.record_status();
         }
     }
 
     /// The memory that the publication lives in.
     pub fn region(&self) -> &R {
         &self.region
+    }
+
+    /// Appends to the log what was noted since the last publication.
+    #[inline]
+    fn record(&mut self, book: &Book) {
+        let words = self.region.words();
+        let logged = self.layout.ring(words).zip(self.layout.checkpoints(words));
+        if let Some((ring, checkpoints)) = logged.filter(|_| !self.is_closed) {
+            self.history.record(ring, checkpoints, &self.last.status, book);
+        }
+    }
+
+    /// Appends a status of which no level knows.
+    fn record_status(&mut self) {
+        if let Some(ring) = self.layout.ring(self.region.words()) {
+            self.history.record_status(ring, &self.last.status);
+        }
     }
 
     #[inline]
@@ -123,20 +147,18 @@ impl<R: Region> Publisher<R> {
         };
         let turned = !top.status.same_standing(&self.last.status);
         self.last = top;
-        if turned && taken(Site::Nesting) {
-            // A reader that has seen the new state here must not find the old one there, so the
-            // top is held back until the depth says it too.
-            self.top.hold(top_words);
-        } else {
-            self.top.store(top_words, &top);
-        }
-        match levels {
-            Some(book) => self.depth.store(depth_words, &top.status, book),
-            None => self.depth.store_found(depth_words, &top.status),
-        }
-        if turned {
-            self.top.store(top_words, &top);
-        }
+        let depth = &mut self.depth;
+        // A reader that one has told that the book is not live is not told otherwise by the other.
+        seqlock::put_both(
+            turned,
+            &mut self.top,
+            |held| held.hold(top_words),
+            |shown| shown.store(top_words, &top),
+            || match levels {
+                Some(book) => depth.store(depth_words, &top.status, book),
+                None => depth.store_found(depth_words, &top.status),
+            },
+        );
     }
 }
 
@@ -150,6 +172,7 @@ impl<R: Region> Observer for Publisher<R> {
         };
         if changed {
             self.depth.changed(side, level.price);
+            self.history.changed(side, level);
         }
     }
 }

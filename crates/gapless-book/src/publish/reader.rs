@@ -1,8 +1,12 @@
 //! The readers' end of a publication.
 
+use super::changes::Changes;
+use super::checkpoint::CheckpointWords;
 use super::depth::{self, Depth};
 use super::layout::{Config, Layout, LayoutError};
 use super::region::Region;
+use super::replica::Replica;
+use super::ring::RingWords;
 use super::seqlock::{Busy, get};
 use super::status::Status;
 use super::sync::{Ordering, Site, order};
@@ -182,6 +186,24 @@ impl<R: Region> Reader<R> {
         Ok(Copied { status, bids, asks })
     }
 
+    /// Follows every change of levels and state from now on.
+    ///
+    /// Gives nothing if the publication was made without a log ([`Config::ring`]).
+    pub fn changes(&self) -> Changes<R>
+    where
+        R: Clone,
+    {
+        Changes::from_now(self.clone())
+    }
+
+    /// A copy of the whole book that can be kept up to date; empty until it is refreshed.
+    pub fn replica(&self) -> Replica<R>
+    where
+        R: Clone,
+    {
+        Replica::new(self.clone())
+    }
+
     /// Changes with every publication; what a waiting reader polls.
     ///
     /// Odd while the writer is in the middle of one. Nothing else may be concluded from it.
@@ -201,6 +223,21 @@ impl<R: Region> Reader<R> {
         // Each word was stored at some time by the writer, so that the later one is a sign of
         // life even if a write that it is part of has not ended.
         now_ns.saturating_sub(published.max(beat))
+    }
+
+    #[inline]
+    pub(super) fn ring(&self) -> Option<RingWords<'_>> {
+        self.layout.ring(self.region.words())
+    }
+
+    pub(super) fn checkpoints(&self) -> Option<CheckpointWords<'_>> {
+        self.layout.checkpoints(self.region.words())
+    }
+
+    /// The error of a status that is not live.
+    pub(super) fn not_live(&self, status: &Status, now_ns: i64) -> ReadError {
+        let Status { state, reason, .. } = *status;
+        ReadError::NotLive(NotLive { state, reason, age_ns: self.age_ns(now_ns) })
     }
 
     /// What keeps a status from being acted on.

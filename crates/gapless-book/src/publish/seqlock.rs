@@ -26,9 +26,9 @@ use super::sync::{AtomicU64, Ordering, Site, fence, order, spin_loop, taken};
 /// Tries of a reader before it reports [`Busy`].
 #[cfg(not(loom))]
 pub const RETRIES_MAX: u32 = 64;
-/// Tries of a reader before it reports [`Busy`]: few, so that a model ends.
+/// Tries of a reader before it reports [`Busy`]: one, so that a model ends; each is like the first.
 #[cfg(loom)]
-pub const RETRIES_MAX: u32 = 2;
+pub const RETRIES_MAX: u32 = 1;
 
 /// The writer was in the way at every try, or died in the middle of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,29 @@ impl Lock {
         self.value += 1;
         // Pairs with the first load in `read`.
         word.store(self.value, order(Site::LockEven, Ordering::Release));
+    }
+}
+
+/// Stores news in two blocks, the `outer` one first.
+///
+/// If the news are of a kind that a reader who has met them in one block must not miss in the
+/// other, the outer block stays locked until both have them.
+#[inline(always)]
+pub(super) fn put_both<T>(
+    together: bool,
+    outer: &mut T,
+    hold: impl FnOnce(&mut T),
+    store: impl Fn(&mut T),
+    store_inner: impl FnOnce(),
+) {
+    if together && taken(Site::Nesting) {
+        hold(outer);
+    } else {
+        store(outer);
+    }
+    store_inner();
+    if together {
+        store(outer);
     }
 }
 

@@ -36,6 +36,18 @@ pub(super) enum Site {
     LockAgain,
     /// A change of state holds the top of the book back until the depth says it too.
     Nesting,
+    /// The log says how far it is about to write.
+    Intent,
+    /// Between that word and the record.
+    RingWriteFence,
+    /// The log says how far it reaches.
+    TailWrite,
+    /// The reader's look at that word.
+    TailRead,
+    /// Between the record and the reader's look at the intent.
+    RingReadFence,
+    /// That look.
+    IntentRead,
     /// The header's last word says that the rest stands.
     HeaderWrite,
     /// The reader's look at that word.
@@ -65,7 +77,7 @@ pub(super) const fn taken(_: Site) -> bool {
 
 #[cfg(test)]
 #[cfg(loom)]
-pub(super) use broken::{set as break_site, taken};
+pub(super) use broken::{is_seen_without, taken};
 
 #[cfg(test)]
 #[cfg(loom)]
@@ -78,8 +90,12 @@ mod broken {
         static BROKEN: Cell<Option<Site>> = const { Cell::new(None) };
     }
 
-    pub(in crate::publish) fn set(site: Option<Site>) {
-        BROKEN.with(|broken| broken.set(site));
+    /// Whether a model that holds fails once a site is broken.
+    pub(in crate::publish) fn is_seen_without(site: Site, model: fn()) -> bool {
+        BROKEN.with(|broken| broken.set(Some(site)));
+        let failed = std::panic::catch_unwind(model).is_err();
+        BROKEN.with(|broken| broken.set(None));
+        failed
     }
 
     pub(in crate::publish) fn taken(site: Site) -> bool {

@@ -106,6 +106,20 @@ fn assert_same_levels(fast: &Levels, naive: &Naive) {
     for price in naive.iter().flat_map(|level| [level.price, level.price.wrapping_add(1)]) {
         assert_eq!(fast.qty_at(price), naive.qty_at(price));
     }
+    assert_same_rest(fast, naive);
+}
+
+/// What follows some held price, one beside it, and the extremes.
+fn assert_same_rest(fast: &Levels, naive: &Naive) {
+    let some = naive.iter().nth(naive.len() / 3).map_or(0, |level| level.price);
+    for price in [some, some.wrapping_add(1), some.wrapping_sub(1), i64::MIN, 0, i64::MAX] {
+        let worse = |level: &Level| fast.key(level.price) > fast.key(price);
+        for count in [0, 1, 70, naive.len() + 1] {
+            let mut rest = vec![Level { price: 0, qty: 0 }; count];
+            let found = fast.after(price, &mut rest);
+            assert!(rest[..found].iter().copied().eq(naive.iter().filter(worse).take(count)));
+        }
+    }
 }
 
 proptest! {
