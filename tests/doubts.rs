@@ -10,6 +10,8 @@ use gapless_venues::binance::BinanceUsdm;
 use gapless_venues::bybit::Bybit;
 use gapless_venues::deribit::Deribit;
 use gapless_venues::okx::Okx;
+use gapless_venues::relay::Relay;
+use gapless_venues::tardis::Tardis;
 use gapless_venues::venue::Venue;
 
 fn state<V: Venue>(line: &Line<V>, channel: &str, symbol: &str) -> (State, Reason) {
@@ -62,6 +64,51 @@ fn an_unreadable_frame_doubts_books_that_no_chain_protects() {
     assert_eq!(state(&line, "orderbook.1", "AB"), (State::Live, Reason::None));
     line.frame(r#"{"topic":"orderbook.1.AB","type":"delta","ts":17636"#);
     assert_eq!(state(&line, "orderbook.1", "AB"), (State::Syncing, Reason::Rejected));
+}
+
+#[test]
+fn a_bad_message_of_one_exchange_leaves_the_same_symbol_of_another_alone() {
+    let mut line = Line::recorded(Tardis, "");
+    let change = |exchange: &str, bid: &str| {
+        format!(
+            r#"{{"type":"book_change","symbol":"AB","exchange":"{exchange}","isSnapshot":true,"bids":[{bid}],"asks":[],"timestamp":"2026-11-20T20:40:31.449Z","localTimestamp":"2026-11-20T20:40:31.452Z"}}"#
+        )
+    };
+    let states = |line: &Line<Tardis>| {
+        ["bybit", "okex"].map(|exchange| {
+            let books = line.session.books();
+            let id = books.find(exchange, "book_change", "AB").unwrap();
+            books.get(id).unwrap().local.state()
+        })
+    };
+    let (live, rejected) = ((State::Live, Reason::None), (State::Syncing, Reason::Rejected));
+    for exchange in ["bybit", "okex"] {
+        line.frame(&change(exchange, r#"{"price":10,"amount":1}"#));
+    }
+    line.frame(&change("bybit", r#"{"price":10}"#));
+    assert_eq!(states(&line), [rejected, live]);
+    // Whose it was cannot be read: it may have been either's.
+    line.frame(&change("bybit", "").replace(r#""bybit""#, "5"));
+    assert_eq!(states(&line), [rejected, rejected]);
+}
+
+#[test]
+fn a_bad_message_of_a_relay_touches_the_book_of_its_exchange() {
+    let mut line = Line::live(Relay::default(), "wss://relay.example/ws");
+    let message = |kind: &str, exchange: &str, bid: &str, id: i64| {
+        format!(
+            r#"{{"type":"{kind}","exchange":"{exchange}","symbol":"AB","bids":[{bid}],"asks":[],"sequence":{id}}}"#
+        )
+    };
+    for exchange in ["bybit", "okx"] {
+        line.frame(&message("snapshot", exchange, "[10,1]", 7));
+    }
+    line.frame(&message("delta", "okx", "[10]", 8));
+    let states = ["bybit", "okx"].map(|exchange| {
+        let books = line.session.books();
+        books.get(books.find(exchange, "book", "AB").unwrap()).unwrap().local.state()
+    });
+    assert_eq!(states, [(State::Live, Reason::None), (State::Syncing, Reason::Rejected)]);
 }
 
 fn snapshot(id: i64) -> String {

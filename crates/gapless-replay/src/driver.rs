@@ -198,7 +198,7 @@ impl Driver {
     /// A line of an input could not be read: it may have been any book's.
     pub fn lost<W: Watcher>(&mut self, input: usize, watcher: &mut W) {
         let error = WireError::new(WireErrorKind::Truncated, 0);
-        let reject = Reject { error, symbol: "", channel: "", book: true };
+        let reject = Reject::unnamed(error);
         for (index, line) in (0u32..).zip(&mut self.lines) {
             if line.input == input {
                 watcher.line(LineId(index));
@@ -395,6 +395,7 @@ impl<W: Watcher> csv::Sink for Rows<'_, W> {
         let line = usize::try_from(reject.line).unwrap_or(usize::MAX);
         let reject_here = Reject {
             error: WireError::new(WireErrorKind::Row(reject.reason.name()), line),
+            exchange: reject.exchange,
             symbol: reject.symbol.unwrap_or(""),
             channel: if reject.symbol.is_some() { reject.channel } else { "" },
             book: reject.book,

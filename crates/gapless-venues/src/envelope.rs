@@ -85,7 +85,8 @@ impl<'a> Envelope<'a> {
 
     /// Refuses the frame or element.
     pub fn refuse<S: EventSink>(&self, error: WireError, book: bool, sink: &mut S) {
-        sink.reject(&Reject { error, symbol: self.symbol, channel: self.channel, book });
+        let (symbol, channel) = (self.symbol, self.channel);
+        sink.reject(&Reject { error, exchange: "", symbol, channel, book });
     }
 
     /// Reads each element of `list` for itself; `read` emits nothing where it fails.

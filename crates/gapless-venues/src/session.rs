@@ -644,12 +644,16 @@ impl<V: Venue, H: Handler> EventSink for Router<'_, V, H> {
         if !reject.book || self.rest.is_some() {
             return;
         }
-        let of_channel =
-            |entry: &BookEntry| entry.symbol == reject.symbol && entry.channel == reject.channel;
+        // Exchanges call different instruments by one name.
+        let of_symbol = |entry: &BookEntry| {
+            entry.symbol == reject.symbol
+                && (reject.exchange.is_empty() || entry.exchange == reject.exchange)
+        };
+        let of_channel = |entry: &BookEntry| of_symbol(entry) && entry.channel == reject.channel;
         // Where no book has that channel (a stream known from its subscription), all are meant.
         let exact = self.line.books.iter().any(|(_, entry)| of_channel(entry));
         let named = |entry: &BookEntry| {
-            if exact { of_channel(entry) } else { entry.symbol == reject.symbol }
+            if exact { of_channel(entry) } else { of_symbol(entry) }
         };
         // Where no sequence would show the loss, an unreadable line concerns every book.
         let unsequenced = |entry: &BookEntry| {

@@ -115,12 +115,22 @@ impl core::error::Error for WireError {}
 pub struct Reject<'a> {
     /// Why and where.
     pub error: WireError,
+    /// Exchange that it names; empty if it names none or it could not be read.
+    pub exchange: &'a str,
     /// Symbol that it names, as far as it could be read; empty if not.
     pub symbol: &'a str,
     /// Channel that it names, as far as it could be read; empty if not.
     pub channel: &'a str,
     /// It is, or may be, a book message: the book must not stay live on it.
     pub book: bool,
+}
+
+impl Reject<'static> {
+    /// A refusal of bytes that name nothing; they may have been any book's.
+    #[must_use]
+    pub const fn unnamed(error: WireError) -> Self {
+        Self { error, exchange: "", symbol: "", channel: "", book: true }
+    }
 }
 
 /// Where parsed events go.

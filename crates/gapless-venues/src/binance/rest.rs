@@ -46,7 +46,7 @@ pub(super) fn parse<S: EventSink>(
     let role = Role { channel, kind: BookKind::Snapshot, depth_limit: limit };
     if let Err(error) = body(&frame, address, role, scratch, sink) {
         let book = matches!(channel, "depth" | "rpiDepth");
-        sink.reject(&Reject { error, symbol: scratch.name(), channel, book });
+        sink.reject(&Reject { error, exchange: "", symbol: scratch.name(), channel, book });
     }
 }
 

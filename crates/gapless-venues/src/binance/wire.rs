@@ -88,7 +88,7 @@ pub(super) fn parse<S: EventSink>(
     }
     match Value::frame(frame) {
         Ok(value) => socket(&shared, value, scratch, sink),
-        Err(error) => sink.reject(&Reject { error, symbol: "", channel: "", book: true }),
+        Err(error) => sink.reject(&Reject::unnamed(error)),
     }
 }
 
@@ -118,7 +118,7 @@ fn socket<'a, S: EventSink>(
     if result.is_some() || error.is_some() || (code.is_some() && msg.is_some()) {
         return match control::answer(shared, value, sink) {
             Ok(()) => {}
-            Err(error) => sink.reject(&Reject { error, symbol: "", channel: "", book: false }),
+            Err(error) => sink.reject(&Reject { book: false, ..Reject::unnamed(error) }),
         };
     }
     payloads(&bare, value, scratch, sink);
@@ -308,7 +308,7 @@ fn refuse<S: EventSink>(
         (_, None) => stream.channel,
     };
     let book = channel.is_empty() || stream::depth(channel).is_some();
-    sink.reject(&Reject { error, symbol: scratch.name(), channel, book });
+    sink.reject(&Reject { error, exchange: "", symbol: scratch.name(), channel, book });
 }
 
 /// A field as far as it can be found.

@@ -101,13 +101,13 @@ pub(super) fn parse<S: EventSink>(
     let value = match Value::frame(frame) {
         Ok(value) => value,
         Err(error) => {
-            return sink.reject(&Reject { error, symbol: "", channel: "", book: true });
+            return sink.reject(&Reject::unnamed(error));
         }
     };
     let reader = Reader { flavour, context, place };
     each(value, &mut |element| match element {
         Ok(message) => reader.message(message, scratch, sink),
-        Err(error) => sink.reject(&Reject { error, symbol: "", channel: "", book: true }),
+        Err(error) => sink.reject(&Reject::unnamed(error)),
     });
 }
 
@@ -452,7 +452,8 @@ impl<'a> Reader<'a> {
         let kind = self.kind(payload, named).unwrap_or(Kind::Book(BookKind::Delta, BOOK));
         let name = self.name(payload, scratch.name()).unwrap_or_default();
         let book = matches!(kind, Kind::Book(..));
-        sink.reject(&Reject { error, symbol: name.symbol, channel: kind.channel(), book });
+        let Name { exchange, symbol } = name;
+        sink.reject(&Reject { error, exchange, symbol, channel: kind.channel(), book });
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn parse<S: EventSink>(
 ) {
     match Value::frame(frame) {
         Ok(value) => message(context, (frame, true), value, scratch, sink),
-        Err(error) => sink.reject(&Reject { error, symbol: "", channel: "", book: true }),
+        Err(error) => sink.reject(&Reject::unnamed(error)),
     }
 }
 
@@ -355,5 +355,5 @@ fn refuse<S: EventSink>(value: Value<'_>, error: WireError, sink: &mut S) {
     // A lost disconnect would leave every book looking live.
     let book = book || kind == "disconnect";
     let symbol = if kind == "disconnect" { "" } else { text("symbol") };
-    sink.reject(&Reject { error, symbol, channel, book });
+    sink.reject(&Reject { error, exchange: text("exchange"), symbol, channel, book });
 }
