@@ -21,6 +21,7 @@ mod envelope;
 pub mod instruments;
 #[allow(unsafe_code)] // Vector instructions, and loads that a type proves to be padded.
 pub mod kernel;
+mod layout;
 mod learned;
 pub mod okx;
 pub mod registry;

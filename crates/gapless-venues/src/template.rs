@@ -6,6 +6,7 @@
 //! general parser found it to mean; one different byte, and the general parser decides again.
 
 use crate::kernel::{self, Frame, Isa, Shape};
+use crate::layout::Layout;
 use crate::swar::{self, above_nine};
 use gapless_book::event::{Level, Scales};
 use std::ops::Range;
@@ -56,7 +57,7 @@ const PARTS_MAX: usize = 3;
 const LITERALS_MAX: usize = 2_048;
 
 /// Bytes compared at once.
-const CHUNK: usize = 16;
+const CHUNK: usize = kernel::CHUNK;
 
 /// What a template read from a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Fields {
     }
 
     #[inline]
-    fn set(&mut self, slot: Slot, number: i64) {
+    pub(crate) fn set(&mut self, slot: Slot, number: i64) {
         let index = slot as usize;
         if let Some(place) = self.numbers.get_mut(index) {
             *place = number;
@@ -245,7 +246,7 @@ impl Template {
         let mut fields = Fields { tag: self.tag, scales: self.scales, ..Fields::default() };
         let mut at = 0;
         for part in &mut self.parts {
-            at = match part.layout.read(frame, at, &mut fields) {
+            at = match part.layout.read(isa, frame, at, &mut fields) {
                 Some(end) => end,
                 None => part.read(&self.literals, frame, at, &mut fields)?,
             };
@@ -340,133 +341,6 @@ impl Literal {
     }
 }
 
-/// A part as it was the last time, byte by byte: while its numbers keep their lengths, it is
-/// compared in one go and its numbers are where they were.
-#[derive(Clone, Debug, Default)]
-struct Layout {
-    /// What the bytes were, and which of them are literal.
-    chunks: Vec<[[u8; CHUNK]; 2]>,
-    numbers: Vec<Fixed>,
-    /// Length of the part.
-    len: usize,
-    /// It is known.
-    fits: bool,
-    /// Parts that were of this kind but not so laid out, since the last that was.
-    misses: u8,
-}
-
-/// Parts laid out differently before a layout is fitted anew: some numbers change their length
-/// with every frame (checksums), others once in years (ids).
-const MISSES_MAX: u8 = 8;
-
-/// A number that keeps its place.
-#[derive(Clone, Copy, Debug)]
-struct Fixed {
-    slot: Slot,
-    /// Offset in the part of the byte after it; of its first byte, where it is an ISO time.
-    at: usize,
-    /// Its bytes among the 16 that end there; none where it is an ISO time.
-    digits: u128,
-    /// Its first digit there, unless it is the only one.
-    first: u128,
-    /// Its length, where it is an ISO time; else 0.
-    iso_len: usize,
-}
-
-impl Layout {
-    /// Knows nothing; the next frame is fitted.
-    fn forget(&mut self) {
-        (self.fits, self.misses) = (false, MISSES_MAX);
-    }
-
-    /// Counts a part that was not so laid out. Says whether it is time to fit it.
-    fn missed(&mut self) -> bool {
-        self.misses = self.misses.saturating_add(1);
-        self.misses > MISSES_MAX
-    }
-
-    /// The offset after the part, if it stands at `at` and is so laid out.
-    #[inline]
-    fn read(&mut self, frame: Frame<'_>, at: usize, fields: &mut Fields) -> Option<usize> {
-        let theirs = frame.padded().get(at..)?.get(..self.chunks.len() * CHUNK)?;
-        let mut differing = 0;
-        for (theirs, [ours, literal]) in theirs.as_chunks::<CHUNK>().0.iter().zip(&self.chunks) {
-            let other = u128::from_le_bytes(*theirs) ^ u128::from_le_bytes(*ours);
-            differing |= other & u128::from_le_bytes(*literal);
-        }
-        if differing != 0 || !self.fits {
-            return None;
-        }
-        for number in &self.numbers {
-            fields.set(number.slot, number.read(frame.padded(), at)?);
-        }
-        self.misses = 0;
-        Some(at + self.len)
-    }
-
-    /// Learns how the part at `from`, which ends with `frame`, is laid out.
-    fn fit(&mut self, frame: &[u8], from: usize, spans: &[(Slot, usize, usize)]) {
-        self.misses = 0;
-        self.len = frame.len() - from;
-        self.chunks.clear();
-        self.numbers.clear();
-        self.fits = spans.iter().all(|(slot, start, end)| {
-            let number = Fixed::new(frame, from, *slot, *start, *end);
-            self.numbers.extend(number);
-            number.is_some()
-        });
-        let number_at =
-            |at: usize| spans.iter().any(|(_, start, end)| (*start..*end).contains(&at));
-        for base in (from..frame.len()).step_by(CHUNK) {
-            let mut chunk = [[0; CHUNK]; 2];
-            let [bytes, literal] = &mut chunk;
-            let places = bytes.iter_mut().zip(literal).zip(frame.iter().enumerate().skip(base));
-            for ((byte, literal), (at, is)) in places {
-                (*byte, *literal) = (*is, if number_at(at) { 0 } else { u8::MAX });
-            }
-            self.chunks.push(chunk);
-        }
-    }
-}
-
-impl Fixed {
-    /// A number that stands at `start..end`; `None` if it is signed, too long or stands too near
-    /// to the frame's start to be read in one go.
-    fn new(frame: &[u8], from: usize, slot: Slot, start: usize, end: usize) -> Option<Self> {
-        let text = frame.get(start..end)?;
-        let (len, place) = (text.len(), end - from);
-        if text.get(4) == Some(&b'-') {
-            return Some(Self { slot, at: start - from, digits: 0, first: 0, iso_len: len });
-        }
-        if text.first() == Some(&b'-') {
-            return None;
-        }
-        if len > CHUNK || end < CHUNK {
-            return None;
-        }
-        let digits = u128::MAX << (8 * (CHUNK - len));
-        let first = if len == 1 { 0 } else { 0xff << (8 * (CHUNK - len)) };
-        Some(Self { slot, at: place, digits, first, iso_len: 0 })
-    }
-
-    #[inline]
-    fn read(&self, bytes: &[u8], part: usize) -> Option<i64> {
-        let at = part + self.at;
-        if self.iso_len > 0 {
-            let (nanos, len) = iso_nanos(bytes.get(at..)?)?;
-            return (len == self.iso_len).then_some(nanos);
-        }
-        let text = chunk(bytes, at.checked_sub(CHUNK)?)?;
-        let digits = (text ^ u128::from_ne_bytes([b'0'; CHUNK])) & self.digits;
-        let (low, high) = (digits as u64, (digits >> 64) as u64);
-        let wrong = above_nine(low) | above_nine(high);
-        let zero_first = self.first != 0 && digits & self.first == 0;
-        // Sixteen digits fit.
-        let number = swar::value(low) * 100_000_000 + swar::value(high);
-        (wrong == 0 && !zero_first).then_some(number as i64)
-    }
-}
-
 /// Whether a template reads the text that a mark covers; it stays literal otherwise.
 pub(crate) fn reads(frame: &[u8], mark: &Mark) -> bool {
     let text = frame.get(mark.start as usize..mark.end as usize);
@@ -509,7 +383,7 @@ fn integer(text: &[u8]) -> Option<(i64, usize)> {
 
 /// Nanoseconds since the epoch of the ISO 8601 text at the start of `text`, and its length.
 /// `2026-11-20T20:40:31Z` with 0 to 9 decimals of the second; always UTC.
-fn iso_nanos(text: &[u8]) -> Option<(i64, usize)> {
+pub(crate) fn iso_nanos(text: &[u8]) -> Option<(i64, usize)> {
     let date = pairs(text, 0, b"0000-00-")?;
     let time = pairs(text, 8, b"00T00:00")?;
     let second = pairs(text, 11, b"00:00:00")?[6];

@@ -50,9 +50,6 @@ fn array<G: Grammar>(
     scales: Scales,
     out: &mut Vec<Level>,
 ) -> Option<usize> {
-    if frame.padded().get(at..at + 2)? == b"[]" {
-        return Some(at + 2);
-    }
     if frame.padded().get(at) != Some(&b'[') {
         return None;
     }

@@ -16,6 +16,7 @@ mod frame;
 mod grammar;
 #[cfg(target_arch = "x86_64")]
 mod padded;
+mod part;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod spans;
@@ -27,6 +28,7 @@ use gapless_book::event::{Level, Scales};
 use std::sync::OnceLock;
 
 pub use frame::{Frame, FrameBuf, PAD};
+pub(crate) use part::{CHUNK, Chunk, Digits, part};
 
 /// Most levels that one array may have; longer ones are refused (reliability.md 2.3).
 pub const LEVELS_MAX: usize = 20_000;
@@ -147,6 +149,9 @@ pub fn levels(
     let before = out.len();
     if at >= frame.len() || scales.price > SCALE_MAX || scales.qty > SCALE_MAX {
         return None;
+    }
+    if frame.padded().get(at..at + 2)? == b"[]" {
+        return Some(at + 2).filter(|end| *end <= frame.len());
     }
     let read = match isa.0 {
         #[cfg(target_arch = "x86_64")]

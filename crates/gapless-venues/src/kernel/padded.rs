@@ -48,28 +48,43 @@ pub(super) fn pairs(
         return None;
     }
     let mut scan = Scan { frame, base: at + 3, number: 0, close: 0 };
-    let mut text = scan.text()?;
+    let text = scan.text()?;
     let [price, qty] = text.first_decimals()?;
     let convert = Convert::new(frame, [price, qty], scales)?;
-    // Places that nothing is noted in must be loadable too. The first number counts from where a
-    // size would have ended, had there been a level before.
-    let mut ends = [(at + 3) as u32; CAPACITY];
-    *ends.first_mut()? -= GAPS[0];
-    let (mut noted, most) = (0, out.len() + LEVELS_MAX);
+    let first = at + 3;
+    let (falls, end) = scan.block(&text);
+    let count = falls.count_ones() as usize;
+    if let Some(end) = end
+        && count <= LANES
+    {
+        // Four levels or fewer: no list of many.
+        let mut ends = begun::<{ 1 + PER_BLOCK }>(first);
+        note(ends.last_chunk_mut()?, first as u32, falls);
+        return convert.finish(&ends, count, end, out);
+    }
+    let mut ends = begun::<CAPACITY>(first);
+    note(ends.get_mut(1..)?.first_chunk_mut()?, first as u32, falls);
+    more(scan, &convert, &mut ends, (count, end), out)
+}
+
+/// Goes on behind the first block, of whose numbers the ends are noted.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+#[inline]
+fn more(
+    mut scan: Scan<'_>,
+    convert: &Convert<'_>,
+    ends: &mut [u32; CAPACITY],
+    (mut noted, mut end): (usize, Option<usize>),
+    out: &mut Vec<Level>,
+) -> Option<usize> {
+    let most = out.len() + LEVELS_MAX;
     loop {
-        let (falls, end) = scan.block(&text);
-        note(ends.get_mut(1 + noted..)?.first_chunk_mut()?, (scan.base - BLOCK) as u32, falls);
-        noted += falls.count_ones() as usize;
         if let Some(end) = end {
-            convert.append(&ends, noted, true, out)?;
-            let last = *ends.get(noted)? as usize;
-            let whole = noted.is_multiple_of(2) && out.len() <= most && last + 3 == end;
-            let closed = frame.padded().get(last..last + 3)? == b"\"]]";
-            return (whole && closed).then_some(end);
+            return convert.finish(ends, noted, end, out).filter(|_| out.len() <= most);
         }
         if noted >= ROUND {
             let done = noted / LANES * LANES;
-            convert.append(&ends, done, false, out)?;
+            convert.append(ends, done, false, out)?;
             if out.len() > most {
                 return None;
             }
@@ -77,8 +92,24 @@ pub(super) fn pairs(
             *ends.first_chunk_mut()? = left;
             noted -= done;
         }
-        text = scan.text()?;
+        let (base, text) = (scan.base as u32, scan.text()?);
+        let falls;
+        (falls, end) = scan.block(&text);
+        note(ends.get_mut(1 + noted..)?.first_chunk_mut()?, base, falls);
+        noted += falls.count_ones() as usize;
     }
+}
+
+/// No ends yet of an array whose first number begins at `first`. Places that nothing is noted in
+/// can be loaded too. The first number counts from where a size would have ended, had there been a
+/// level before.
+#[inline(always)]
+fn begun<const N: usize>(first: usize) -> [u32; N] {
+    let mut ends = [first as u32; N];
+    if let Some(before) = ends.first_mut() {
+        *before -= GAPS[0];
+    }
+    ends
 }
 
 /// Writes the offsets of the bits of `mask`; further ones are just behind the block.
@@ -241,17 +272,27 @@ impl<'a> Convert<'a> {
         })
     }
 
+    /// Converts all `count` numbers of an array that ends at `end`. Returns that.
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    #[inline]
+    fn finish(
+        &self,
+        ends: &[u32],
+        count: usize,
+        end: usize,
+        out: &mut Vec<Level>,
+    ) -> Option<usize> {
+        self.append(ends, count, true, out)?;
+        let last = *ends.get(count)? as usize;
+        let closed = self.frame.padded().get(last..last + 3)? == b"\"]]";
+        (closed && count.is_multiple_of(2) && last + 3 == end).then_some(end)
+    }
+
     /// Converts the first `count` numbers and appends their levels. `last`: the array ends with
     /// them, so no marks of a next level follow.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn append(
-        &self,
-        ends: &[u32; CAPACITY],
-        count: usize,
-        last: bool,
-        out: &mut Vec<Level>,
-    ) -> Option<()> {
+    fn append(&self, ends: &[u32], count: usize, last: bool, out: &mut Vec<Level>) -> Option<()> {
         let (levels, len) = (count / 2, out.len());
         out.reserve(levels + FOUR);
         let zero = _mm256_setzero_si256();

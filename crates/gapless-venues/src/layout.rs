@@ -1,0 +1,121 @@
+//! A part of a frame as it was the last time, byte by byte: while its numbers keep their lengths,
+//! it is compared in one go and its numbers are where they were.
+//!
+//! The one invariant: a [`Layout`] reads only parts of its own length whose other bytes are its
+//! own and whose numbers are digits without a superfluous zero, each as long as it was. What is
+//! laid out otherwise, the template reads piece by piece and has fitted again.
+
+use crate::kernel::{self, CHUNK, Chunk, Digits, Frame, Isa};
+use crate::template::{Fields, Slot, iso_nanos};
+
+/// How a part of a frame is laid out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Layout {
+    chunks: Vec<Chunk>,
+    digits: Vec<Digits>,
+    /// What each of these is.
+    slots: Vec<Slot>,
+    times: Vec<Time>,
+    /// Length of the part.
+    len: usize,
+    /// It is known.
+    fits: bool,
+    /// Parts that were of this kind but not so laid out, since the last that was.
+    misses: u8,
+}
+
+/// Parts laid out differently before a layout is fitted anew: some numbers change their length
+/// with every frame (checksums), others once in years (ids).
+const MISSES_MAX: u8 = 8;
+
+/// An ISO 8601 time that keeps its place.
+#[derive(Clone, Copy, Debug)]
+struct Time {
+    slot: Slot,
+    /// Offset in the part of its first byte.
+    at: usize,
+    len: usize,
+}
+
+impl Layout {
+    /// Knows nothing; the next part is fitted.
+    pub(crate) fn forget(&mut self) {
+        (self.fits, self.misses) = (false, MISSES_MAX);
+    }
+
+    /// Counts a part that was not so laid out. Says whether it is time to fit it.
+    pub(crate) fn missed(&mut self) -> bool {
+        self.misses = self.misses.saturating_add(1);
+        self.misses > MISSES_MAX
+    }
+
+    /// The offset after the part, if it stands at `at` and is so laid out.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        isa: Isa,
+        frame: Frame<'_>,
+        at: usize,
+        fields: &mut Fields,
+    ) -> Option<usize> {
+        if !self.fits {
+            return None;
+        }
+        let mut numbers = [0; Slot::Bids as usize];
+        if !kernel::part(isa, frame, at, &self.chunks, &self.digits, &mut numbers) {
+            return None;
+        }
+        for (slot, number) in self.slots.iter().zip(&numbers) {
+            fields.set(*slot, *number);
+        }
+        for time in &self.times {
+            let (nanos, len) = iso_nanos(frame.padded().get(at + time.at..)?)?;
+            if len != time.len {
+                return None;
+            }
+            fields.set(time.slot, nanos);
+        }
+        self.misses = 0;
+        Some(at + self.len)
+    }
+
+    /// Learns how the part at `from`, which ends with `frame`, is laid out. `spans` are its
+    /// numbers: what they are, and where they begin and end.
+    pub(crate) fn fit(&mut self, frame: &[u8], from: usize, spans: &[(Slot, usize, usize)]) {
+        self.misses = 0;
+        self.len = frame.len() - from;
+        self.chunks.clear();
+        self.digits.clear();
+        self.slots.clear();
+        self.times.clear();
+        self.fits = spans.iter().all(|span| self.place(frame, from, *span).is_some());
+        let in_number =
+            |at: usize| spans.iter().any(|(_, start, end)| (*start..*end).contains(&at));
+        for base in (from..frame.len()).step_by(CHUNK) {
+            let mut chunk = Chunk::default();
+            let bytes = frame.iter().enumerate().skip(base).take(CHUNK);
+            let places = chunk.bytes.iter_mut().zip(&mut chunk.literal).zip(bytes);
+            for ((byte, literal), (at, is)) in places {
+                (*byte, *literal) = (*is, if in_number(at) { 0 } else { u8::MAX });
+            }
+            self.chunks.push(chunk);
+        }
+    }
+
+    /// Keeps the place of a number. `None` if it is signed, too long or stands too near to the
+    /// frame's start.
+    fn place(&mut self, frame: &[u8], from: usize, span: (Slot, usize, usize)) -> Option<()> {
+        let (slot, start, end) = span;
+        let text = frame.get(start..end)?;
+        if text.get(4) == Some(&b'-') {
+            self.times.push(Time { slot, at: start - from, len: text.len() });
+            return Some(());
+        }
+        if text.first() == Some(&b'-') || end < CHUNK {
+            return None;
+        }
+        self.digits.push(Digits::new(end - from, text.len())?);
+        self.slots.push(slot);
+        Some(())
+    }
+}
