@@ -11,7 +11,7 @@ use gapless_book::sequence::Verdict;
 use gapless_replay::driver::Watcher;
 use gapless_venues::binance::BinanceSpot;
 use gapless_venues::books::{BookEntry, BookId};
-use gapless_venues::relay::{Flavour, Relay};
+use gapless_venues::relay::{Flavour, Relay, Scope};
 use gapless_venues::session::Handler;
 use gapless_venues::tardis::Tardis;
 use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic, Venue};
@@ -442,6 +442,41 @@ fn a_relays_number_far_below_the_last_is_a_restart() {
     assert_eq!(line.state("A"), "syncing restart");
     line.frame(OPEN).frame(&numbered("A", 5));
     assert_eq!((line.state("A").as_str(), line.seq("A")), ("live", Some(5)));
+}
+
+#[test]
+fn numbers_shared_by_all_channels_of_a_symbol_make_no_false_gap() {
+    let flavour = Flavour { scope: Scope::Symbol, ..Flavour::default() };
+    let mut line = Line::live(Relay { flavour }, "wss://relay.example/ws");
+    let image = |n: i64| {
+        format!(r#"{{"type":"book_depth","symbol":"A","bids":[[1,{n}]],"asks":[],"seqNum":{n}}}"#)
+    };
+    let trade =
+        |n: i64| format!(r#"{{"type":"trade","symbol":"A","price":1,"size":2,"seqNum":{n}}}"#);
+    let states = |line: &Line<Relay>| {
+        let books = line.session.books();
+        ["book", "book_depth"].map(|channel| {
+            let local = &books.get(books.find("", channel, "A")?)?.local;
+            Some((local.state().0, local.seq(), local.counters().gaps))
+        })
+    };
+    // A trade alone makes no book.
+    line.frame(&trade(3));
+    assert!(line.session.books().is_empty());
+    line.frame(OPEN).frame(&image(5)).frame(&numbered("A", 6)).frame(&trade(7));
+    line.frame(&image(8)).frame(&numbered("A", 9));
+    let live = Some((State::Live, Some(9), 0));
+    assert_eq!(states(&line), [live, live]);
+    // The image's count goes on with the others', however long none comes.
+    for n in 10..1_020 {
+        line.frame(&numbered("A", n));
+    }
+    line.frame(&image(1_020));
+    let live = Some((State::Live, Some(1_020), 0));
+    assert_eq!(states(&line), [live, live]);
+    // A lost trade is a loss all the same: its number is missing.
+    line.frame(&numbered("A", 1_022));
+    assert_eq!(states(&line)[0], Some((State::Syncing, None, 1)));
 }
 
 #[test]

@@ -127,6 +127,9 @@ impl Flags {
     /// The frame did not name its stream: what shares a shape with another stream cannot be told
     /// from it without knowing the subscriptions (protocols.md 0.6.5, 0.6.6).
     pub const UNWRAPPED: Self = Self(1 << 7);
+    /// No message of its own: a number that the event's channel has taken from a count which all
+    /// channels of the symbol share. The other channels' books count on, unchanged.
+    pub const NUMBER_ONLY: Self = Self(1 << 8);
 
     /// Both sets.
     #[must_use]

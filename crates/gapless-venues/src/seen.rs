@@ -119,7 +119,7 @@ pub fn line(event: &Event<'_>) -> String {
     text.trim_end().to_owned()
 }
 
-const FLAGS: [(Flags, &str); 7] = [
+const FLAGS: [(Flags, &str); 8] = [
     (Flags::GENERATED, "generated"),
     (Flags::OFF_BOOK, "off_book"),
     (Flags::BLOCK, "block"),
@@ -127,6 +127,7 @@ const FLAGS: [(Flags, &str); 7] = [
     (Flags::HISTORICAL, "historical"),
     (Flags::REST, "rest"),
     (Flags::UNWRAPPED, "unwrapped"),
+    (Flags::NUMBER_ONLY, "number_only"),
 ];
 
 fn body(body: &Body<'_>) -> String {

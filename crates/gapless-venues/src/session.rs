@@ -736,6 +736,10 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
 
     /// Carries a book message to its book; tells which, if it is of the connection's own stream.
     fn book_event(&mut self, event: &Event<'_>, message: &BookMessage<'_>) -> Option<BookId> {
+        if event.flags.has(Flags::NUMBER_ONLY) {
+            self.count_on(event, message);
+            return None;
+        }
         self.handler.stage(Stage::Parsed);
         if event.symbol.is_empty() && self.rest.is_some() {
             // A body is matched by its URL's or its own symbol, never by the connection.
@@ -759,6 +763,23 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
             return None;
         }
         self.named_book(event, message)
+    }
+
+    /// A number that one channel has taken moves the counts of the symbol's other books; a book
+    /// that is not there yet needs none.
+    fn count_on(&mut self, event: &Event<'_>, message: &BookMessage<'_>) {
+        for index in 0..self.line.books.len() {
+            let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
+            let Some(entry) = self.line.books.get_mut(id).filter(|entry| {
+                entry.symbol == event.symbol
+                    && entry.exchange == event.exchange
+                    && entry.channel != event.channel
+            }) else {
+                continue;
+            };
+            let outcome = entry.local.message(message, event.flags, &event.times, &mut ());
+            finish(id, entry, outcome, self.now_ns, self.handler);
+        }
     }
 
     /// The message may have been one of a live book's, which must not stay live on it.

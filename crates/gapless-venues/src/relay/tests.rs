@@ -85,13 +85,19 @@ fn what_books_messages_mean_is_a_choice() {
 }
 
 #[test]
-fn a_count_over_all_channels_advances_the_book_of_the_symbol() {
+fn a_count_over_all_channels_tells_the_others_of_every_number() {
     let flavour = Flavour { scope: Scope::Symbol, ..Flavour::default() };
     let frame = r#"{"type":"trade","symbol":"A","exchange":"x","price":1,"size":2,"seqNum":7}"#;
-    let expected =
-        ["trade <x> trades A # 2@1 Unknown seq=7", "delta <x> book A last=7 bids[] asks[]"];
+    let number = |channel, n| format!("delta <x> {channel} A number_only last={n} bids[] asks[]");
     let relay = Relay { flavour };
-    assert_eq!(lines(&relay, "", frame), expected);
+    let trade = "trade <x> trades A # 2@1 Unknown seq=7".to_owned();
+    assert_eq!(lines(&relay, "", frame), [trade, number("trades", 7)]);
+    let image = r#"{"type":"book_depth","symbol":"x:A","bids":[[1,2]],"asks":[],"seqNum":8}"#;
+    let told = "top <x> book_depth A last=8 bids[2@1] asks[]".to_owned();
+    assert_eq!(lines(&relay, "", image), [told.clone(), number("book_depth", 8)]);
+    let url = "https://relay.example/v1/orderbook/A?depth=100";
+    assert_eq!(rest(&relay, url, image).len(), 1, "an answer takes no number");
+    assert_eq!(lines(&relay, "", &image.replace(r#","seqNum":8"#, "")).len(), 1);
     let nameless = r#"{"type":"trade","price":1,"size":2,"seqNum":7}"#;
     assert_eq!(lines(&relay, "", nameless), ["trade trades  # 2@1 Unknown seq=7"]);
 }

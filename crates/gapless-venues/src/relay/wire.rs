@@ -363,22 +363,33 @@ impl<'a> Reader<'a> {
         let times = self.times(payload)?;
         let head = Head { name, channel: kind.channel(), times };
         self.tell(payload.inner, head, body, sink);
-        if self.flavour.scope == Scope::Symbol
-            && let Some(last) = payload.sequence()?
-            && !name.symbol.is_empty()
-        {
-            self.advance(payload, name, last, sink);
+        if self.counts_for_all(name) {
+            self.advance(payload, head, payload.sequence()?, sink);
         }
         Ok(())
     }
 
-    /// A number taken by another channel of the symbol: its book goes on, unchanged.
-    fn advance<S: EventSink>(&self, payload: Payload<'_>, name: Name<'_>, last: i64, sink: &mut S) {
-        let seq = SeqInfo { last: Some(last), ..SeqInfo::default() };
+    /// Whether a number of this symbol is one of a count that all its channels share.
+    fn counts_for_all(&self, name: Name<'_>) -> bool {
+        self.flavour.scope == Scope::Symbol && !self.place.rest && !name.symbol.is_empty()
+    }
+
+    /// Tells the symbol's other channels of a number that this one has taken.
+    fn advance<S: EventSink>(
+        &self,
+        payload: Payload<'_>,
+        head: Head<'_>,
+        last: Option<i64>,
+        sink: &mut S,
+    ) {
+        if last.is_none() {
+            return;
+        }
+        let seq = SeqInfo { last, ..SeqInfo::default() };
         let nothing = Scratch::new();
-        let message = nothing.message(BookKind::Delta, seq, None);
-        let head = Head { name, channel: BOOK, times: Times::default() };
-        self.tell(payload.inner, head, Body::Book(message), sink);
+        let body = Body::Book(nothing.message(BookKind::Delta, seq, None));
+        let head = Head { times: Times::default(), ..head };
+        self.tell_flagged(payload.inner, head, Flags::NUMBER_ONLY, body, sink);
     }
 
     fn book<S: EventSink>(
@@ -404,6 +415,9 @@ impl<'a> Reader<'a> {
         let times = self.times(payload)?;
         let head = Head { name, channel, times };
         self.tell(payload.inner, head, Body::Book(message), sink);
+        if self.counts_for_all(name) {
+            self.advance(payload, head, seq.last, sink);
+        }
         Ok(())
     }
 
@@ -429,12 +443,24 @@ impl<'a> Reader<'a> {
     }
 
     fn tell<S: EventSink>(&self, raw: Value<'_>, head: Head<'_>, body: Body<'_>, sink: &mut S) {
+        let flags = if self.place.rest { Flags::REST } else { Flags::NONE };
+        self.tell_flagged(raw, head, flags, body, sink);
+    }
+
+    fn tell_flagged<S: EventSink>(
+        &self,
+        raw: Value<'_>,
+        head: Head<'_>,
+        flags: Flags,
+        body: Body<'_>,
+        sink: &mut S,
+    ) {
         sink.event(&Event {
             symbol: head.name.symbol,
             channel: head.channel,
             exchange: head.name.exchange,
             times: Times { recv_ns: self.context.recv_ns, ..head.times },
-            flags: if self.place.rest { Flags::REST } else { Flags::NONE },
+            flags,
             raw: raw.raw().as_bytes(),
             body,
         });
