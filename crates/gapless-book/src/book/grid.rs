@@ -7,7 +7,6 @@
 
 use super::page::{Block, PAGE_BITS, Page};
 use super::pool::Pool;
-use crate::event::Level;
 use alloc::vec::Vec;
 
 /// Keys in a chunk, as a power of two.
@@ -31,17 +30,6 @@ struct Chunk([u16; PLACES]);
 
 impl Chunk {
     const NONE: Self = Self([0; PLACES]);
-
-    /// The places that have a page.
-    #[inline]
-    fn places(&self) -> u64 {
-        let places = self.0.iter().enumerate();
-        places.fold(0, |bits, (place, index)| bits | (u64::from(*index != 0) << place))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().fold(0, |all, page| all | page) == 0
-    }
 }
 
 /// The levels of one side whose keys lie in the window.
@@ -53,6 +41,8 @@ pub(super) struct Grid {
     directory: Vec<u16>,
     held: Vec<u64>,
     chunks: Pool<Chunk>,
+    /// The places of each chunk that have a page, one bit each.
+    places: Vec<u32>,
     pages: Pool<Page>,
     blocks: Pool<Block>,
 }
@@ -64,6 +54,7 @@ impl Grid {
             directory: Vec::new(),
             held: Vec::new(),
             chunks: Pool::new(),
+            places: Vec::new(),
             pages: Pool::new(),
             blocks: Pool::new(),
         }
@@ -78,8 +69,7 @@ impl Grid {
         let chunk = self.chunks.get(*self.directory.get(self.number(key))?)?;
         let index = chunk.0[place(key)];
         if index & DENSE == 0 {
-            let page = self.pages.get_mut(index)?;
-            return page.put(key, qty);
+            return self.pages.get_mut(index)?.put(key, qty);
         }
         Some(self.blocks.get_mut(index & !DENSE)?.put(key, qty))
     }
@@ -128,6 +118,7 @@ impl Grid {
         self.directory.clear();
         self.held.clear();
         self.chunks.clear();
+        self.places.clear();
         self.pages.clear();
         self.blocks.clear();
     }
@@ -137,6 +128,7 @@ impl Grid {
         self.directory.capacity() * size_of::<u16>()
             + self.held.capacity() * size_of::<u64>()
             + self.chunks.memory_bytes()
+            + self.places.capacity() * size_of::<u32>()
             + self.pages.memory_bytes()
             + self.blocks.memory_bytes()
     }
@@ -157,6 +149,24 @@ impl Grid {
     #[inline]
     fn chunk(&self, number: usize) -> Option<&Chunk> {
         self.chunks.get(*self.directory.get(number)?)
+    }
+
+    /// The places of a chunk that have a page.
+    #[inline]
+    fn places(&self, number: usize) -> u32 {
+        let chunk = self.directory.get(number).copied().unwrap_or(0);
+        self.places.get(usize::from(chunk)).copied().unwrap_or(0)
+    }
+
+    /// The first level at or after a key.
+    pub(super) fn first_from(&self, key: u64) -> Option<(u64, i64)> {
+        let here = self.chunk(self.number(key)).and_then(|chunk| self.leaf(chunk.0[place(key)]));
+        let bits = here.map_or(0, |leaf| leaf.present() & (u64::MAX << (key & 63)));
+        if let Some(leaf) = here.filter(|_| bits != 0) {
+            let found = (key & !63) + lowest(bits) as u64;
+            return Some((found, leaf.get(found)));
+        }
+        self.walk_from((key | 63).checked_add(1)?).next()
     }
 
     #[inline]
@@ -190,6 +200,9 @@ impl Grid {
         let index = &mut chunk.0[place(key)];
         if *index == 0 {
             *index = self.pages.take(Page::NONE, Page::of(key, qty), home);
+            if let Some(places) = self.places.get_mut(usize::from(chunk_index)) {
+                *places |= 1 << place(key);
+            }
         } else if let Some(page) = self.pages.get(*index) {
             let mut block = Block::NONE;
             bits(page.present()).for_each(|bit| _ = block.put(bit, page.get(bit)));
@@ -205,6 +218,10 @@ impl Grid {
 
     fn add_chunk(&mut self, number: usize) -> u16 {
         let index = self.chunks.take(Chunk::NONE, Chunk::NONE, number as u32);
+        if self.places.len() <= usize::from(index) {
+            self.places.reserve_exact(self.chunks.capacity().saturating_sub(self.places.len()));
+            self.places.resize(usize::from(index) + 1, 0);
+        }
         if let Some(entry) = self.directory.get_mut(number) {
             *entry = index;
         }
@@ -227,7 +244,9 @@ impl Grid {
         let Some(chunk) = self.chunks.get_mut(chunk_index) else { return };
         chunk.0[place_of(home)] = 0;
         self.pages.give(index);
-        if !chunk.is_empty() {
+        let Some(places) = self.places.get_mut(usize::from(chunk_index)) else { return };
+        *places &= !(1 << place_of(home));
+        if *places != 0 {
             return;
         }
         let number = self.chunks.home(chunk_index).map_or(usize::MAX, |number| number as usize);
@@ -378,7 +397,7 @@ pub(super) struct Walk<'a> {
     grid: &'a Grid,
     /// The current chunk, and its pages not yet seen.
     number: usize,
-    places: u64,
+    places: u32,
     /// The current page, and its levels not yet given.
     leaf: Leaf<'a>,
     bits: u64,
@@ -389,7 +408,7 @@ impl<'a> Walk<'a> {
     fn from(grid: &'a Grid, key: u64) -> Self {
         let before = grid.window().is_some_and(|(first, _)| key < first);
         let (number, place) = if before { (0, 0) } else { (grid.number(key), place(key)) };
-        let places = grid.chunk(number).map_or(0, |chunk| chunk.places() & (u64::MAX << place));
+        let places = grid.places(number) & (u32::MAX << place);
         Self { grid, number, places, leaf: Leaf::Thin(&Page::NONE), bits: 0, first_key: 0 }
     }
 
@@ -404,27 +423,13 @@ impl<'a> Walk<'a> {
         Some((key, self.leaf.get(key)))
     }
 
-    /// Writes the next levels of the current page to the front of `out` and counts them.
-    #[inline]
-    pub(super) fn fill(&mut self, out: &mut [Level], flip: u64) -> usize {
-        let (mut bits, first) = (self.bits, self.first_key);
-        // One loop for each kind of page, with its state in registers.
-        let done = match self.leaf {
-            Leaf::Thin(page) => fill(out, &mut bits, first, flip, |bit| page.get(bit)),
-            Leaf::Dense(block) => fill(out, &mut bits, first, flip, |bit| block.get(bit)),
-        };
-        self.bits = bits;
-        done
-    }
-
     /// Goes on to the next page that holds a level.
     fn advance(&mut self) -> bool {
         while self.bits == 0 {
             if self.places == 0 {
                 let next = self.grid.next_chunk(self.number.saturating_add(1));
                 let Some(number) = next else { return false };
-                let places = self.grid.chunk(number).map_or(0, Chunk::places);
-                (self.number, self.places) = (number, places);
+                (self.number, self.places) = (number, self.grid.places(number));
             }
             self.enter_page();
         }
@@ -434,7 +439,7 @@ impl<'a> Walk<'a> {
     /// Goes to the chunk's next page.
     #[inline]
     fn enter_page(&mut self) {
-        let place = lowest(self.places) % PLACES;
+        let place = self.places.trailing_zeros() as usize % PLACES;
         self.places &= self.places.wrapping_sub(1);
         let Some(chunk) = self.grid.chunk(self.number) else { return };
         let Some(leaf) = self.grid.leaf(chunk.0[place]) else { return };
@@ -453,27 +458,6 @@ impl Iterator for Walk<'_> {
         }
         self.next_here()
     }
-}
-
-#[inline(always)]
-fn fill(
-    out: &mut [Level],
-    bits: &mut u64,
-    first: u64,
-    flip: u64,
-    get: impl Fn(u64) -> i64,
-) -> usize {
-    let mut done = 0;
-    for slot in out {
-        if *bits == 0 {
-            break;
-        }
-        let key = first + lowest(*bits) as u64;
-        *bits &= *bits - 1;
-        *slot = Level { price: (key ^ flip) as i64, qty: get(key) };
-        done += 1;
-    }
-    done
 }
 
 #[inline]

@@ -1,55 +1,62 @@
 //! One side of a book: price levels in order.
 //!
 //! Prices become keys that ascend from the best, for both sides. Invariant: a key inside the
-//! grid's window is in the grid, any other is in `far`; `best` is the first key of both. Levels
-//! come from [`Book`](super::Book), one message at a time, and are read by whoever publishes.
+//! window of `near` is there, any other that the grid's window covers is in the grid, and what is
+//! left is in `far`; `best` is the first key of all. Levels come from [`Book`](super::Book), one
+//! message at a time, and are read by whoever publishes.
 //!
-//! # Why a paged grid
-//! A price is found by its digits, not by comparing: directory, chunk of 32 pages, page of 64
-//! prices. A page with up to seven levels is one cache line in which a price is found by its tag;
-//! a fuller one has a word for every price. So an update of a level that is held, an insertion
-//! and a removal are the same few loads and stores without a branch that asks which it is; what
-//! is left are the branches thin or full page, page there or not, best or not. A ring of ticks is
-//! as fast only with a window so long that it is mostly empty, and then costs 3 to 8 times the
-//! memory of the map that it replaces.
+//! # Why a ring before a paged grid
+//! Most updates are within a few thousand prices of the best one. There a level costs one load,
+//! one store and one bit, whether it is held, new or removed; nothing depends on what was there,
+//! so neighbouring levels overlap and no branch is guessed wrong. A ring long enough for all
+//! levels would be mostly empty and cost several times the memory of the map that it replaces, so
+//! it has three to six words a level, at most 8 192, and a paged grid has the rest: directory,
+//! chunk of 32 pages, page of 64 prices. A page with up to seven levels is one cache line in which
+//! a price is found by its tag; a fuller one has a word for every price.
+//!
+//! The ring follows the best price in short steps, one for so many updates that missed it, and
+//! grows when the side does; a step moves the levels of a thirty-second of it.
 //!
 //! # What it costs at worst
-//! Memory is that of the pages: at most 1.3 times what the levels need, about 180 bytes for a
-//! level that is alone in its chunk, so under 3 MiB for [`LEVELS_MAX`] of them in one window.
-//! Empty pages and thin blocks are looked for only when memory would grow, in one pass over
-//! them, after which an eighth is free or is added: constant work a level, a few microseconds at
-//! once. Prices more than 16 million units from the window (or levels so thin that the window is
-//! no use) are kept in a map, at the cost of a map; the window moves to where most levels are
-//! once the detours have cost as much as the move. Memory is asked for only while the book grows.
+//! A level alone in its chunk takes about 180 bytes, so a side under 3 MiB for [`LEVELS_MAX`] of
+//! them in one window. Empty pages and thin blocks are looked for only when memory would grow, in
+//! one pass over them, after which an eighth is free or is added. Prices more than 16 million
+//! units from the grid's window (or levels so thin that the window is no use) are kept in a map,
+//! at the cost of a map; that window moves to where most levels are once the detours have cost as
+//! much as the move. Memory is asked for only while the book grows.
 //!
 //! # What was tried and refused
-//! Times faster than `BTreeMap<i64, i64>` on recorded Binance depth (USD-M BTC, USD-M ETH,
-//! COIN-M BTC, spot BTC), one machine, interleaved runs; this design had 11.1, 8.9, 8.8, 6.6.
+//! Nanoseconds a message on recorded Binance depth (spot of ten small symbols, spot BTC, USD-M BTC
+//! of 2023 and of 2024), one machine, one run each; this design takes 23, 442, 85 and 282, a pair
+//! of `BTreeMap<i64, i64>` 177, 2 890, 960 and 3 945.
 //!
-//! | instead | ratios |
+//! | instead | ns |
 //! |---|---|
-//! | packed sizes in blocks of 2, 4, 8 and 64 words, a header for each page | 4.9, 4.6, 4.0, 3.0 |
-//! | the same with branches that ask whether a price is held | 4.3, 4.2, 3.4, 3.0 |
-//! | pages of one line that name their block, given back when they empty | 9.3, 7.3, 6.8, 4.2 |
-//! | the same, block named by the chunk, no branch on held | 9.6, 7.6, 7.4, 5.9 |
-//! | empty pages looked for in a few chunks each time | 9.6, 7.7, 7.7, 6.8 |
-//! | chunks of 64 pages | 11.1, 9.1, 8.4, 6.5 |
+//! | the grid alone | 42, 473, 121, 415 |
+//! | the grid with full pages only: three times the memory | 27, 351, 140, 379 |
+//! | the grid without a branch on thin or full | 42, 539, 194, 674 |
+//! | leaves of four prices under three levels of nodes, no tags | 35, 740, 125, 489 |
+//! | arrays of the grid held in registers for a message | 50, 485, 127, 406 |
+//! | best price looked for once a message instead of once a level | 50, 454, 126, 420 |
+//! | a ring of at most 4 096 | 24, 543, 95, 305 |
+//! | a ring that jumps to the best price instead of stepping | 27, 467, 92, 290 |
 //!
-//! The last but one needed 3.3 times the memory of the map on spot and missed the goal for its
-//! slowest messages; the last needed 3.0 times where this needs 2.8. Touching all pages of a
-//! message before changing any, so that cache misses overlap, gave 10 % with 2 000 books live and
-//! cost 20 to 40 % with one. What stays dear: walking the levels, where a map or a sorted array
-//! is two to four times faster, and a cold book, whose every level is a cache miss or two.
+//! Touching all pages of a message before changing any, so that cache misses overlap, changed
+//! nothing with one book: its misses overlap already.
 
 use super::grid::{Grid, Walk};
+use super::near::{KEYS_MAX, KEYS_MIN, Near, NearWalk};
 use crate::event::{Level, Side};
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Range;
 use alloc::vec::Vec;
-use core::ops::Bound::{Excluded, Unbounded};
+use core::ops::Bound::{Excluded, Included, Unbounded};
 
 /// Most levels that one side may hold; more is refused, never dropped in silence.
 pub const LEVELS_MAX: usize = 20_000;
+
+/// Levels set outside the window around the best before it is asked whether it should move.
+const MISSES_MAX: usize = 64;
 
 /// What setting a level did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +79,18 @@ pub enum Change {
     Full,
 }
 
+impl Change {
+    #[inline(always)]
+    const fn of(old: i64, new: i64) -> Self {
+        match (old != 0, new != 0) {
+            (true, true) => Self::Updated { old },
+            (true, false) => Self::Removed { old },
+            (false, true) => Self::Inserted,
+            (false, false) => Self::Absent,
+        }
+    }
+}
+
 /// A number does not fit an `i64` after multiplication; nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow;
@@ -85,6 +104,9 @@ pub struct Levels {
     best: u64,
     best_qty: i64,
     len: usize,
+    near: Near,
+    /// Levels set outside `near` since it last moved.
+    misses: usize,
     grid: Grid,
     far: BTreeMap<u64, i64>,
     /// Levels set in `far` since the window last moved.
@@ -100,30 +122,54 @@ impl Levels {
             Side::Ask => ascending,
             Side::Bid => !ascending,
         };
-        let far = BTreeMap::new();
-        Self { flip, best: u64::MAX, best_qty: 0, len: 0, grid: Grid::new(), far, strays: 0 }
+        Self {
+            flip,
+            best: u64::MAX,
+            best_qty: 0,
+            len: 0,
+            near: Near::new(),
+            misses: 0,
+            grid: Grid::new(),
+            far: BTreeMap::new(),
+            strays: 0,
+        }
     }
 
     /// Sets the absolute size at a price; 0 removes it.
-    #[inline(always)]
+    #[inline]
     pub fn set(&mut self, price: i64, qty: i64) -> Change {
-        let key = self.key(price);
-        if self.len >= LEVELS_MAX && self.is_refused(key, qty) {
-            return Change::Full;
+        let mut did = Change::Absent;
+        self.set_all([Level { price, qty }], |_, change| did = change);
+        did
+    }
+
+    /// Sets levels in order, as [`Levels::set`] does one, and tells `each` what that did.
+    #[inline(always)]
+    pub fn set_all(
+        &mut self,
+        levels: impl IntoIterator<Item = Level, IntoIter: ExactSizeIterator>,
+        mut each: impl FnMut(Level, Change),
+    ) {
+        let levels = levels.into_iter();
+        let is_roomy = self.len + levels.len() <= LEVELS_MAX;
+        if self.len == 0 {
+            self.expect(levels.len());
         }
-        let old = match self.grid.put(key, qty) {
-            Some(old) => old,
-            None => self.put_slowly(key, qty),
-        };
-        self.len = self.len + usize::from(qty != 0) - usize::from(old != 0);
-        if key <= self.best {
-            self.move_best(key, qty);
-        }
-        match (old != 0, qty != 0) {
-            (true, true) => Change::Updated { old },
-            (true, false) => Change::Removed { old },
-            (false, true) => Change::Inserted,
-            (false, false) => Change::Absent,
+        for level in levels {
+            let key = self.key(level.price);
+            if !is_roomy && self.is_refused(key, level.qty) {
+                each(level, Change::Full);
+                continue;
+            }
+            let old = match self.near.put(key, level.qty) {
+                Some(old) => old,
+                None => self.put_away(key, level.qty),
+            };
+            self.len = self.len + usize::from(level.qty != 0) - usize::from(old != 0);
+            if key <= self.best {
+                self.move_best(key, level.qty);
+            }
+            each(level, Change::of(old, level.qty));
         }
     }
 
@@ -138,7 +184,7 @@ impl Levels {
     #[must_use]
     pub fn worst(&self) -> Option<Level> {
         let far = self.far.last_key_value().map(|(key, _)| *key);
-        let key = far.max(self.grid.last())?;
+        let key = far.max(self.grid.last()).max(self.near.last())?;
         Some(self.level(key, self.size(key)))
     }
 
@@ -187,10 +233,12 @@ impl Levels {
 
     #[inline]
     fn fill(&self, mut entries: Entries<'_>, mut done: usize, out: &mut [Level]) -> usize {
-        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            done += entries.walk.fill(rest, self.flip);
-            let Some(slot) = out.get_mut(done) else { break };
-            let Some((key, qty)) = entries.next_elsewhere() else { break };
+        if entries.is_near {
+            let rest = out.get_mut(done..).unwrap_or_default();
+            done += entries.near.fill(rest, self.flip);
+        }
+        for slot in out.iter_mut().skip(done) {
+            let Some((key, qty)) = entries.next() else { break };
             *slot = self.level(key, qty);
             done += 1;
         }
@@ -205,9 +253,11 @@ impl Levels {
 
     /// Removes every level.
     pub fn clear(&mut self) {
+        self.near.clear();
         self.grid.clear();
         self.far.clear();
-        (self.best, self.len, self.strays) = (u64::MAX, 0, 0);
+        (self.best, self.best_qty, self.len) = (u64::MAX, 0, 0);
+        (self.misses, self.strays) = (0, 0);
     }
 
     /// Removes the worst levels beyond `depth` and says how many they were.
@@ -253,7 +303,7 @@ impl Levels {
     pub fn memory_bytes(&self) -> usize {
         // A node of eleven pairs and its head, two thirds full.
         let far = self.far.len() * size_of::<(u64, i64)>() * 7 / 4;
-        self.grid.memory_bytes() + far
+        self.near.memory_bytes() + self.grid.memory_bytes() + far
     }
 
     #[inline]
@@ -268,6 +318,9 @@ impl Levels {
 
     #[inline]
     fn size(&self, key: u64) -> i64 {
+        if self.near.covers(key) {
+            return self.near.get(key);
+        }
         if self.grid.covers(key) {
             return self.grid.get(key);
         }
@@ -276,27 +329,126 @@ impl Levels {
 
     #[cold]
     fn is_refused(&self, key: u64, qty: i64) -> bool {
-        qty != 0 && self.size(key) == 0
+        self.len >= LEVELS_MAX && qty != 0 && self.size(key) == 0
     }
 
     #[inline]
     fn entries(&self) -> Entries<'_> {
-        let (first, last) = self.grid.window().unwrap_or((u64::MAX, u64::MAX));
-        Entries {
-            before: self.far.range(..first),
-            walk: self.grid.walk_from(self.best),
-            after: self.far.range((Excluded(last), Unbounded)),
-        }
+        self.entries_from(self.best)
     }
 
     /// Levels of which all from a key on are there; some of its page may be before it.
+    #[inline]
     fn entries_from(&self, key: u64) -> Entries<'_> {
+        let (first, last) = self.near.ends();
+        let is_near = self.near.covers(key);
+        // Nothing else has levels where `near` is.
+        let away = if is_near { last.saturating_add(1) } else { key };
+        let near = self.near.walk_from(key.max(first));
+        Entries { near, first, is_near, away: self.away_from(away), next: None }
+    }
+
+    /// Levels outside `near`, all from a key on; some of its page may be before it.
+    #[inline]
+    fn away_from(&self, key: u64) -> Away<'_> {
         let (first, last) = self.grid.window().unwrap_or((u64::MAX, u64::MAX));
-        Entries {
+        let after = if key > last { Included(key) } else { Excluded(last) };
+        Away {
             before: self.far.range(key.min(first)..first),
             walk: self.grid.walk_from(key),
-            after: self.far.range((Excluded(last.max(key)), Unbounded)),
+            after: self.far.range((after, Unbounded)),
         }
+    }
+
+    /// The first level outside `near` from a key on.
+    fn first_away(&self, key: u64) -> Option<(u64, i64)> {
+        let far = self.far.range(key..).next().map(|(key, qty)| (*key, *qty));
+        let grid = self.grid.first_from(key);
+        grid.into_iter().chain(far).min_by_key(|(key, _)| *key)
+    }
+
+    /// A level outside `near`.
+    #[inline(never)]
+    fn put_away(&mut self, key: u64, qty: i64) -> i64 {
+        self.misses += 1;
+        if self.misses > MISSES_MAX.max(self.near.keys() / 16) || self.len == 0 {
+            self.follow(if self.len == 0 { key } else { self.best });
+            if let Some(old) = self.near.put(key, qty) {
+                return old;
+            }
+        }
+        self.put_elsewhere(key, qty)
+    }
+
+    /// Lets `near` grow with the side, to three keys a level or more, or go after the best price.
+    #[cold]
+    fn follow(&mut self, best: u64) {
+        self.misses = 0;
+        let keys = self.near.keys();
+        if keys < KEYS_MAX && self.len >= (keys / 3).max(KEYS_MIN / 4) {
+            return self.widen(best);
+        }
+        let Some(base) = self.near.step_to(best) else { return };
+        let (first, last) = self.near.ends();
+        self.leave(base);
+        let (new_first, new_last) = self.near.ends();
+        if base < first {
+            self.gather(new_first, new_last.min(first - 1));
+        } else {
+            self.gather(new_first.max(last + 1), new_last);
+        }
+    }
+
+    /// Makes room around the best price of a side without levels for as many as come.
+    #[cold]
+    fn expect(&mut self, levels: usize) {
+        if levels >= KEYS_MIN / 4 && self.near.keys() < keys_for(levels) {
+            self.near = Near::around(0, keys_for(levels));
+        }
+    }
+
+    fn widen(&mut self, best: u64) {
+        let keys = keys_for(self.len);
+        let before = core::mem::replace(&mut self.near, Near::around(best, keys));
+        for (key, qty) in before.walk_from(before.ends().0) {
+            if self.near.put(key, qty).is_none() {
+                self.put_elsewhere(key, qty);
+            }
+        }
+        let (first, last) = self.near.ends();
+        self.gather(first, last);
+    }
+
+    /// Moves `near` and gives up the levels that it then no longer covers.
+    fn leave(&mut self, base: u64) {
+        let (first, last) = self.near.ends();
+        let end = base + (last - first);
+        let mut from = first;
+        while let Some((key, qty)) = self.near.first_from(from) {
+            let stays = key >= base && key <= end;
+            if !stays {
+                self.near.put(key, 0);
+                self.put_elsewhere(key, qty);
+            }
+            // Those that stay are many: on to the first that does not.
+            let Some(next) = (if stays { end } else { key }).checked_add(1) else { break };
+            from = next;
+        }
+        self.near.set_base(base);
+    }
+
+    /// Brings in the levels between two keys that `near` covers and that are elsewhere.
+    fn gather(&mut self, mut from: u64, last: u64) {
+        while let Some((key, qty)) = self.first_away(from).filter(|(key, _)| *key <= last) {
+            self.put_elsewhere(key, 0);
+            self.near.put(key, qty);
+            let Some(next) = key.checked_add(1) else { break };
+            from = next;
+        }
+    }
+
+    fn put_elsewhere(&mut self, key: u64, qty: i64) -> i64 {
+        self.grid.put(key, qty).unwrap_or_else(|| self.put_slowly(key, qty))
     }
 
     /// What the grid could not do at once: a new page, a fuller one, a far price, or nothing.
@@ -317,14 +469,10 @@ impl Levels {
             self.resettle();
         }
         if self.grid.covers(key) || (qty != 0 && self.fetch(key)) {
-            return self.put_near(key, qty);
+            return self.put_elsewhere(key, qty);
         }
         let old = if qty == 0 { self.far.remove(&key) } else { self.far.insert(key, qty) };
         old.unwrap_or(0)
-    }
-
-    fn put_near(&mut self, key: u64, qty: i64) -> i64 {
-        self.grid.put(key, qty).unwrap_or_else(|| self.put_slowly(key, qty))
     }
 
     /// Makes the window reach a key if it can, and brings in what lay beyond it until now.
@@ -338,7 +486,7 @@ impl Levels {
         while let Some((near, _)) = self.far.range(first..=last).next() {
             let near = *near;
             if let Some(qty) = self.far.remove(&near) {
-                self.put_near(near, qty);
+                self.put_elsewhere(near, qty);
             }
         }
         true
@@ -347,47 +495,48 @@ impl Levels {
     /// Moves the window to where most levels are; called after so many far ones that it pays.
     fn resettle(&mut self) {
         self.strays = 0;
-        let entries = self.entries().collect::<Vec<_>>();
+        let entries = self.away_from(self.best).collect::<Vec<_>>();
         let Some((first, _)) = densest(&entries) else { return };
         self.far.clear();
         self.grid.open_at(first);
         for (key, qty) in entries {
             if self.grid.covers(key) {
-                self.put_near(key, qty);
+                self.put_elsewhere(key, qty);
             } else {
                 self.far.insert(key, qty);
             }
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn move_best(&mut self, key: u64, qty: i64) {
         if qty != 0 {
             (self.best, self.best_qty) = (key, qty);
         } else if key == self.best {
-            let far = self.far.range(key..).next().map(|(key, qty)| (*key, *qty));
-            let near = self.grid.walk_from(key).next();
-            let first = near.into_iter().chain(far).min_by_key(|(key, _)| *key);
-            (self.best, self.best_qty) = first.unwrap_or((u64::MAX, 0));
+            self.find_best();
         }
+    }
+
+    /// Looks for the best level after it was removed.
+    #[inline(never)]
+    fn find_best(&mut self) {
+        let near = self.near.first_from(self.best);
+        let found = near.or_else(|| self.entries().next());
+        (self.best, self.best_qty) = found.unwrap_or((u64::MAX, 0));
     }
 }
 
 /// Keys and sizes from best to worst.
 #[derive(Clone, Debug)]
 struct Entries<'a> {
-    before: Range<'a, u64, i64>,
-    walk: Walk<'a>,
-    after: Range<'a, u64, i64>,
-}
-
-impl Entries<'_> {
-    #[inline(never)]
-    fn next_elsewhere(&mut self) -> Option<(u64, i64)> {
-        let pair = |(key, qty): (&u64, &i64)| (*key, *qty);
-        let before = self.before.next().map(pair);
-        before.or_else(|| self.walk.next()).or_else(|| self.after.next().map(pair))
-    }
+    near: NearWalk<'a>,
+    /// First key of `near`'s window.
+    first: u64,
+    /// What comes before `near` was given.
+    is_near: bool,
+    away: Away<'a>,
+    /// The first one of `away` behind `near`, once it was seen.
+    next: Option<(u64, i64)>,
 }
 
 impl Iterator for Entries<'_> {
@@ -395,11 +544,39 @@ impl Iterator for Entries<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<(u64, i64)> {
-        match self.walk.next_here() {
-            Some(level) => Some(level),
-            None => self.next_elsewhere(),
+        if !self.is_near {
+            self.next = self.away.next();
+            if self.next.is_some_and(|(key, _)| key < self.first) {
+                return self.next.take();
+            }
+            self.is_near = true;
         }
+        self.near.next().or_else(|| self.next.take()).or_else(|| self.away.next())
     }
+}
+
+/// Keys and sizes outside the window around the best, from best to worst.
+#[derive(Clone, Debug)]
+struct Away<'a> {
+    before: Range<'a, u64, i64>,
+    walk: Walk<'a>,
+    after: Range<'a, u64, i64>,
+}
+
+impl Iterator for Away<'_> {
+    type Item = (u64, i64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u64, i64)> {
+        let pair = |(key, qty): (&u64, &i64)| (*key, *qty);
+        let before = self.before.next().map(pair);
+        before.or_else(|| self.walk.next()).or_else(|| self.after.next().map(pair))
+    }
+}
+
+/// Keys of the window around the best price of a side with this many levels.
+fn keys_for(levels: usize) -> usize {
+    (levels * 3).next_power_of_two().clamp(KEYS_MIN, KEYS_MAX)
 }
 
 /// First key and number of levels of the window that has the most of them.

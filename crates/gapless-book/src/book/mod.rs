@@ -9,6 +9,7 @@ mod grid;
 mod levels;
 #[cfg(test)]
 mod naive;
+mod near;
 mod page;
 mod pool;
 
@@ -353,13 +354,12 @@ fn put_side<O: Observer>(
     (price, qty): (i64, i64),
     observer: &mut O,
 ) {
-    for level in levels {
-        // Checked by `factors_fit` before anything changed.
-        let level =
-            Level { price: level.price.wrapping_mul(price), qty: level.qty.wrapping_mul(qty) };
-        let change = into.set(level.price, level.qty);
-        observer.level(side, level, change);
-    }
+    // Checked by `factors_fit` before anything changed.
+    let levels = levels.iter().map(|level| Level {
+        price: level.price.wrapping_mul(price),
+        qty: level.qty.wrapping_mul(qty),
+    });
+    into.set_all(levels, |level, change| observer.level(side, level, change));
 }
 
 fn union(a: Scales, b: Scales) -> Scales {

@@ -37,6 +37,10 @@ impl<T: Copy> Pool<T> {
         self.entries.get_mut(usize::from(index))
     }
 
+    pub(super) const fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
     /// The place that names an entry; `None` if it is free.
     pub(super) fn home(&self, index: u16) -> Option<u32> {
         self.homes.get(usize::from(index)).copied().filter(|home| home & FREE == 0)
