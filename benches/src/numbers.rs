@@ -173,7 +173,7 @@ pub trait Ladder {
     /// Its name in reports.
     const NAME: &'static str;
     /// A level as it takes it.
-    type Entry;
+    type Entry: Copy;
 
     /// An empty book.
     fn new(book: &Book) -> Self;
@@ -195,6 +195,8 @@ pub struct Applier<'w, L: Ladder> {
     ladders: Vec<L>,
     deltas: Vec<Entries<L>>,
     snapshots: Vec<Entries<L>>,
+    /// The message that comes next, where a parser would have left it.
+    buffer: (Vec<L::Entry>, Vec<L::Entry>),
     best: (i64, i64),
 }
 
@@ -224,6 +226,7 @@ impl<'w, L: Ladder> Applier<'w, L> {
             ladders: numbers.books.iter().map(L::new).collect(),
             deltas: made(&numbers.deltas),
             snapshots: made(&numbers.snapshots),
+            buffer: (Vec::new(), Vec::new()),
             best: (0, 0),
         }
     }
@@ -249,12 +252,19 @@ impl<L: Ladder> Contender for Applier<'_, L> {
         }
     }
 
-    fn prepare(&mut self, _: usize) {}
+    fn prepare(&mut self, item: usize) {
+        let message = &self.deltas[item];
+        for (into, from) in
+            [(&mut self.buffer.0, &message.bids), (&mut self.buffer.1, &message.asks)]
+        {
+            into.clear();
+            into.extend_from_slice(from);
+        }
+    }
 
     fn run(&mut self, item: usize) {
-        let message = &self.deltas[item];
-        let ladder = &mut self.ladders[message.book];
-        ladder.apply(&message.bids, &message.asks);
+        let ladder = &mut self.ladders[self.deltas[item].book];
+        ladder.apply(&self.buffer.0, &self.buffer.1);
         self.best = std::hint::black_box(ladder.best());
     }
 

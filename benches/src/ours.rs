@@ -243,12 +243,8 @@ impl Ladder for Sides {
     }
 
     fn apply(&mut self, bids: &[Level], asks: &[Level]) {
-        for level in bids {
-            self.bids.set(level.price, level.qty);
-        }
-        for level in asks {
-            self.asks.set(level.price, level.qty);
-        }
+        self.bids.set_all(bids.iter().copied(), |_, _| ());
+        self.asks.set_all(asks.iter().copied(), |_, _| ());
     }
 
     fn best(&self) -> (i64, i64) {
