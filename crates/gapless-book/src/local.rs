@@ -103,11 +103,13 @@ pub enum Reason {
     WriterSilent,
     /// A publication's writer has ended it.
     Closed,
+    /// Snapshot after snapshot was older than what the stream had shown before it, or crossed.
+    SnapshotNeverCatchesUp,
 }
 
 impl Reason {
     /// Every reason; each stands at the place of its number.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::None,
         Self::AwaitingSnapshot,
         Self::AwaitingFirstDelta,
@@ -127,6 +129,7 @@ impl Reason {
         Self::Silent,
         Self::WriterSilent,
         Self::Closed,
+        Self::SnapshotNeverCatchesUp,
     ];
 
     /// The reason whose number is `code`.
@@ -159,6 +162,7 @@ impl Reason {
             Self::Silent => "silent",
             Self::WriterSilent => "writer_silent",
             Self::Closed => "closed",
+            Self::SnapshotNeverCatchesUp => "snapshot_never_catches_up",
         }
     }
 }
@@ -281,6 +285,9 @@ pub struct Outcome {
 pub const CROSSED_MAX: u32 = 3;
 /// Time crossed that forces one, ns.
 pub const CROSSED_NS_MAX: i64 = 1_000_000_000;
+/// REST snapshots in a row that could not be joined before a book says that it needs a person. It
+/// goes on asking, at the slowest pace, and one that joins heals it.
+pub const REFUSED_MAX: u8 = 10;
 /// Empty REST snapshots in a row that are not believed (ruling 0.6.19).
 pub const EMPTY_MAX: u8 = 3;
 
@@ -305,6 +312,8 @@ pub struct LocalBook {
     crossed_run: u32,
     crossed_since: i64,
     empty_run: u8,
+    /// REST snapshots that could not be joined, since the book was last live or connected.
+    refused_run: u8,
     complete_to: [Option<Decimal>; 2],
     last_times: Times,
     undo: Vec<(Side, Level)>,
@@ -342,6 +351,7 @@ impl LocalBook {
             crossed_run: 0,
             crossed_since: NO_TIME,
             empty_run: 0,
+            refused_run: 0,
             complete_to: [None; 2],
             last_times: Times::default(),
             undo: Vec::new(),
@@ -492,6 +502,7 @@ impl LocalBook {
         self.sequencer.new_epoch();
         self.held.clear();
         self.audit = None;
+        self.refused_run = 0;
         self.lose(Reason::Disconnected);
         self.demand = Demand::None;
         self.outcome(before, Verdict::Ignore)
@@ -603,6 +614,7 @@ impl LocalBook {
                 self.counters.snapshots_ignored += 1;
                 self.lose(Reason::AwaitingSnapshot);
                 self.hold_if_bridged(message);
+                self.refused_snapshot();
             }
             Verdict::Restart => {
                 self.lose(Reason::Restart);
@@ -638,7 +650,9 @@ impl LocalBook {
         }
         if !self.held.push(message) {
             self.counters.gaps += 1;
-            self.reason = Reason::BufferOverflow;
+            if self.state != State::Failed {
+                self.reason = Reason::BufferOverflow;
+            }
             self.demand = self.resync_demand();
         }
     }
@@ -858,6 +872,7 @@ impl LocalBook {
             self.counters.resyncs += u64::from(self.lost);
             self.lost = false;
             self.was_live = true;
+            self.refused_run = 0;
             self.last_live = None;
             self.last_live_anchor = self.sequencer.anchor();
         }
@@ -940,6 +955,7 @@ impl LocalBook {
             Join::Refuse => {
                 self.counters.snapshots_ignored += 1;
                 self.demand = Demand::Snapshot;
+                self.refused_snapshot();
                 Verdict::SnapshotTooOld
             }
             Join::Take => {
@@ -949,11 +965,24 @@ impl LocalBook {
         }
     }
 
+    /// A snapshot could not be joined: after many of them a person should look.
+    fn refused_snapshot(&mut self) {
+        self.refused_run = self.refused_run.saturating_add(1);
+        // Linked updates leave out what came back inside their window: there a snapshot joins by
+        // luck, and bad luck is no fault (ruling 0.6.20).
+        if self.refused_run >= REFUSED_MAX && self.rule().chain != Chain::Linked {
+            self.leave(State::Failed, Reason::SnapshotNeverCatchesUp);
+        }
+    }
+
     /// Snapshots that contradict themselves or what is held (ruling 0.6.19).
     fn disbelieved(&mut self, message: &BookMessage<'_>) -> bool {
         let chained = self.sequencer.is_chained();
         if message_crosses(message) {
-            self.demand = if chained { Demand::None } else { Demand::Snapshot };
+            if !chained {
+                self.demand = Demand::Snapshot;
+                self.refused_snapshot();
+            }
             return true;
         }
         if !is_empty(message) || chained || !self.contradicts_empty(message) {

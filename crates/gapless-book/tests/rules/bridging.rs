@@ -3,7 +3,7 @@
 use crate::script::*;
 use gapless_book::event::{SeqInfo, Side};
 use gapless_book::held::{HELD_LEVELS_MAX, HELD_MAX, Held};
-use gapless_book::local::EMPTY_MAX;
+use gapless_book::local::{EMPTY_MAX, REFUSED_MAX};
 use gapless_book::sequence::{Join, Sequencer};
 
 /// Joins a REST snapshot to held messages: the worth of the snapshot, then what became of them.
@@ -199,6 +199,58 @@ fn a_snapshot_that_a_later_message_shows_too_old_was_no_snapshot() {
         ..Counters::default()
     };
     assert_eq!(*book.counters(), expected);
+}
+
+#[test]
+fn a_snapshot_that_never_catches_up_is_for_a_person_to_see_and_one_that_joins_heals() {
+    const FAILED: (State, Reason) = (State::Failed, Reason::SnapshotNeverCatchesUp);
+    let mut book = LocalBook::new(RANGE, Policy::default());
+    assert_eq!(feed(&mut book, &range(103, 104)).verdict, HOLD);
+    for refused in 1..=12 {
+        let outcome = feed(&mut book, &rest(100));
+        assert_eq!((outcome.verdict, outcome.demand), (TOO_OLD, FETCH), "{refused}");
+        let expected = if refused < i64::from(REFUSED_MAX) { WAITS } else { FAILED };
+        assert_eq!(book.state(), expected, "{refused}");
+    }
+    // What is held stays of use, and too much of it does not hide the reason.
+    let last = 105 + HELD_MAX as i64;
+    for id in 105..=last {
+        let _ = feed(&mut book, &range(id, id));
+    }
+    assert_eq!((book.state(), book.counters().gaps), (FAILED, 1));
+    assert_eq!(feed(&mut book, &rest(last - 1)).verdict, REPLACE);
+    assert_eq!(book.state(), LIVE);
+    // The count began anew; a connection begins it too.
+    let _ = book.invalidate(Reason::Gap);
+    assert_eq!(feed(&mut book, &range(last + 5, last + 5)).verdict, HOLD);
+    for refused in 1..REFUSED_MAX {
+        let _ = feed(&mut book, &rest(1));
+        assert_eq!(book.state(), (State::Syncing, Reason::Gap), "{refused}");
+    }
+    let _ = book.disconnect();
+    assert_eq!(feed(&mut book, &range(9, 9)).verdict, HOLD);
+    let _ = feed(&mut book, &rest(1));
+    assert_eq!(book.state(), (State::Syncing, Reason::Disconnected));
+}
+
+#[test]
+fn crossed_snapshots_count_as_refused_and_those_of_linked_updates_do_not() {
+    for (rule, failed) in [(RANGE, true), (LINKED_REST, false)] {
+        let mut book = LocalBook::new(rule, Policy::default());
+        for _ in 0..REFUSED_MAX {
+            let outcome = feed(&mut book, &rest(7).bid(50, 1).ask(40, 1));
+            assert_eq!(outcome.demand, FETCH);
+        }
+        assert_eq!(book.state().0 == State::Failed, failed, "{rule:?}");
+    }
+    // Nor do those that nobody asked for.
+    let mut book = LocalBook::new(RANGE, Policy::default());
+    let _ = feed(&mut book, &rest(100));
+    let _ = feed(&mut book, &range(101, 101));
+    for _ in 0..2 * REFUSED_MAX {
+        let _ = feed(&mut book, &rest(7).bid(50, 1).ask(40, 1));
+    }
+    assert_eq!(book.state(), LIVE);
 }
 
 #[test]

@@ -569,6 +569,7 @@ fn names_are_those_of_the_reports() {
         (Reason::Unattributed, "unattributed"),
         (Reason::Audit, "audit"),
         (Reason::Silent, "silent"),
+        (Reason::SnapshotNeverCatchesUp, "snapshot_never_catches_up"),
     ];
     for (reason, name) in reasons {
         assert_eq!(reason.name(), name);
