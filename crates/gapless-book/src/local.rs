@@ -642,6 +642,10 @@ impl LocalBook {
     }
 
     fn hold(&mut self, message: &BookMessage<'_>) {
+        if self.is_out_of_order(message) {
+            self.counters.unsynced += 1;
+            return;
+        }
         if self.held.is_empty() && self.rule().bridge == Bridge::Rest {
             self.demand = Demand::Snapshot;
         }
@@ -655,6 +659,14 @@ impl LocalBook {
             }
             self.demand = self.resync_demand();
         }
+    }
+
+    /// A message of before what is held last, by the number that all of the venue's topics share:
+    /// it belongs to no count that a snapshot could be joined to (protocols.md 3.5b step 1).
+    fn is_out_of_order(&self, message: &BookMessage<'_>) -> bool {
+        let last = self.held.ids().last().and_then(|ids| ids.cross);
+        self.rule().chain == Chain::CounterRest
+            && matches!((last, message.seq.cross), (Some(last), Some(cross)) if cross < last)
     }
 
     /// Where ids count by one, a hole inside what is held makes everything before it useless

@@ -133,6 +133,30 @@ fn a_counted_chain_joins_where_count_and_cross_number_agree() {
 }
 
 #[test]
+fn a_held_count_takes_no_message_whose_cross_number_goes_back() {
+    let number = |last: i64, cross: i64| count(last).cross(cross);
+    let mut book = LocalBook::new(COUNTER_REST, Policy::default());
+    for (sent, held, dropped) in [
+        (number(5, 50), 1, 0),
+        (number(6, 50), 2, 0),
+        // Of before, though its count goes on: dropped, and what is held stays.
+        (number(7, 49), 2, 1),
+        (number(7, 51), 3, 1),
+        // Without the number nothing tells; a hole in the count begins a new buffer.
+        (count(8), 4, 1),
+        (number(11, 52), 1, 1),
+    ] {
+        assert_eq!(feed(&mut book, &sent).verdict, HOLD);
+        assert_eq!((book.held(), book.counters().unsynced), (held, dropped), "{sent:?}");
+    }
+    // Elsewhere the number decides nothing.
+    let mut book = LocalBook::new(RANGE, Policy::default());
+    let _ = feed(&mut book, &range(5, 5).cross(50));
+    let _ = feed(&mut book, &range(6, 6).cross(49));
+    assert_eq!(book.held(), 2);
+}
+
+#[test]
 fn a_full_count_that_begins_anew_needs_a_new_snapshot_in_every_phase() {
     let restart = sync(Reason::Restart);
     let mut book = run(
