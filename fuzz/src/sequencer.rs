@@ -52,6 +52,7 @@ fn policy(bytes: &mut Bytes<'_>) -> Policy {
         verify_checksum: options & 4 == 0,
         keep_last_live: options & 8 == 0,
         resync_on_audit: options & 16 != 0,
+        lenient_bridge: options & 32 != 0,
     }
 }
 

@@ -189,6 +189,10 @@ pub struct Policy {
     pub keep_last_live: bool,
     /// An audit that differs asks for a resync.
     pub resync_on_audit: bool,
+    /// A REST snapshot that does not reach the first later update is joined to it all the same, as
+    /// Tardis does with what it recorded; such a book has [`Integrity::Weak`]. Ranges and rising
+    /// chains only (Binance).
+    pub lenient_bridge: bool,
 }
 
 impl Default for Policy {
@@ -198,6 +202,7 @@ impl Default for Policy {
             verify_checksum: true,
             keep_last_live: false,
             resync_on_audit: false,
+            lenient_bridge: false,
         }
     }
 }
@@ -241,7 +246,8 @@ pub struct Counters {
 pub enum Integrity {
     /// By the venue's sequence.
     Full,
-    /// The messages carry no sequence: a loss may go unseen until the next snapshot.
+    /// The messages carry no sequence, so that a loss may go unseen until the next snapshot; or the
+    /// book was joined over a hole ([`Policy::lenient_bridge`]).
     Weak,
 }
 
@@ -335,7 +341,7 @@ impl LocalBook {
     #[must_use]
     pub fn new(rule: Rule, policy: Policy) -> Self {
         Self {
-            sequencer: Sequencer::new(rule),
+            sequencer: Sequencer::new(rule).lenient(policy.lenient_bridge),
             book: Book::new(),
             held: Held::default(),
             policy,
@@ -413,7 +419,8 @@ impl LocalBook {
     /// How well continuity is proven.
     #[must_use]
     pub const fn integrity(&self) -> Integrity {
-        if self.weak { Integrity::Weak } else { Integrity::Full }
+        let weak = self.weak || self.sequencer.is_loosely_joined();
+        if weak { Integrity::Weak } else { Integrity::Full }
     }
 
     /// The rule it follows.

@@ -159,6 +159,10 @@ enum Phase {
 #[derive(Clone, Debug)]
 pub struct Sequencer {
     rule: Rule,
+    /// A snapshot that does not reach the first later message is joined to it all the same.
+    lenient: bool,
+    /// That has happened to the book that stands.
+    loosely_joined: bool,
     phase: Phase,
     anchor: Option<i64>,
     /// Highest `last` shown by the line since its epoch, in-stream snapshot or chained reset.
@@ -176,6 +180,8 @@ impl Sequencer {
     pub fn new(rule: Rule) -> Self {
         Self {
             rule,
+            lenient: false,
+            loosely_joined: false,
             phase: Phase::Waiting,
             anchor: None,
             line_high: i64::MIN,
@@ -186,10 +192,23 @@ impl Sequencer {
         }
     }
 
+    /// The same, but where REST snapshots bridge ranges or rising chains, one that does not reach
+    /// the first later message is joined to it, whatever lies between.
+    #[must_use]
+    pub fn lenient(self, lenient: bool) -> Self {
+        Self { lenient, ..self }
+    }
+
     /// The rule it follows.
     #[must_use]
     pub const fn rule(&self) -> Rule {
         self.rule
+    }
+
+    /// Whether the book that stands was joined over a hole ([`Sequencer::lenient`]).
+    #[must_use]
+    pub const fn is_loosely_joined(&self) -> bool {
+        self.loosely_joined
     }
 
     /// Number of the book after the last accepted message; `None` before one or without numbers.
@@ -213,6 +232,7 @@ impl Sequencer {
     /// Forgets the chain; the line's own history stays.
     pub fn lose(&mut self) {
         self.phase = Phase::Waiting;
+        self.loosely_joined = false;
         self.anchor = None;
         self.gone_back = 0;
         self.doubted = None;
@@ -229,6 +249,7 @@ impl Sequencer {
     /// A whole book of the venue's own stream: the chain starts here.
     pub fn in_stream_snapshot(&mut self, ids: &SeqInfo) {
         self.phase = Phase::Chained;
+        self.loosely_joined = false;
         self.anchor = ids.last;
         self.line_high = ids.last.unwrap_or(i64::MIN);
         self.gone_back = 0;
@@ -290,6 +311,7 @@ impl Sequencer {
             return Join::Take;
         }
         let joinable = match self.rule.chain {
+            Chain::Range | Chain::Rising if self.lenient => true,
             Chain::Range => held.next().and_then(|h| h.first).is_none_or(|first| first <= next(id)),
             Chain::Rising => first_at(&mut held, id).is_none_or(|h| h.prev <= Some(id)),
             Chain::Linked => linked_joins(id, held),
@@ -300,6 +322,7 @@ impl Sequencer {
             return Join::Refuse;
         }
         self.phase = Phase::Joined;
+        self.loosely_joined = false;
         self.anchor = Some(id);
         Join::Take
     }
@@ -356,9 +379,16 @@ impl Sequencer {
             Chain::Linked => (last <= anchor, false),
             _ => (last <= anchor, last == next(anchor)),
         };
+        let loosely = self.lenient
+            && match self.rule.chain {
+                Chain::Range => ids.first.is_some(),
+                Chain::Rising => ids.prev.is_some(),
+                _ => false,
+            };
         if stale {
             self.behind(ids, last)
-        } else if joins {
+        } else if joins || loosely {
+            self.loosely_joined = !joins;
             if lowers(self.rule, ids) {
                 self.line_high = last;
             }

@@ -50,6 +50,10 @@ pub struct Inputs {
     /// What to do about crossed books.
     #[arg(long, value_enum, default_value_t = Crossed::Report)]
     pub crossed: Crossed,
+    /// Join a snapshot to the first later update even where it does not reach it, as Tardis does
+    /// with what it recorded (Binance).
+    #[arg(long)]
+    pub lenient_bridge: bool,
     /// Recordings: files, folders, patterns, or - for standard input.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<String>,

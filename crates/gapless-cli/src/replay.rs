@@ -89,6 +89,7 @@ pub fn read(arguments: &Inputs, speed: Speed) -> Result<Done, String> {
     if arguments.crossed == Crossed::Uncross {
         config.policy.crossed = CrossedPolicy::Uncross;
     }
+    config.policy.lenient_bridge = arguments.lenient_bridge;
     let choices = Choices {
         format: arguments.format,
         venue: arguments.venue,

@@ -3,7 +3,7 @@
 use crate::script::*;
 use gapless_book::event::{SeqInfo, Side};
 use gapless_book::held::{HELD_LEVELS_MAX, HELD_MAX, Held};
-use gapless_book::local::{EMPTY_MAX, REFUSED_MAX};
+use gapless_book::local::{EMPTY_MAX, Integrity, REFUSED_MAX};
 use gapless_book::sequence::{Join, Sequencer};
 
 /// Joins a REST snapshot to held messages: the worth of the snapshot, then what became of them.
@@ -130,6 +130,45 @@ fn a_counted_chain_joins_where_count_and_cross_number_agree() {
         (LOOSE, &[count(3)], unnumbered(rest(0)), REPLACE, LIVE, Some(3), 0, 0),
         (RANGE, &[range(3, 4)], unnumbered(rest(0)), TOO_OLD, WAITS, None, 1, 0),
     ]);
+}
+
+#[test]
+fn a_lenient_bridge_joins_over_a_hole_says_so_and_is_strict_afterwards() {
+    let policy = Policy { lenient_bridge: true, ..Policy::default() };
+    let rising = |prev: i64, last: i64| link(prev, last);
+    for (rule, known, over, next, far) in [
+        (RANGE, range(90, 100), range(105, 110), range(111, 112), range(114, 114)),
+        (RISING, rising(80, 99), rising(104, 110), rising(110, 112), rising(113, 114)),
+    ] {
+        // The snapshot came after the update that it does not reach, and before it.
+        for held in [true, false] {
+            let mut book = LocalBook::new(rule, policy);
+            let _ = feed(&mut book, &known);
+            if held {
+                let _ = feed(&mut book, &over);
+            }
+            assert_eq!(feed(&mut book, &rest(100)).verdict, REPLACE, "{rule:?} {held}");
+            if !held {
+                assert_eq!(book.state(), JOINED);
+                let _ = feed(&mut book, &over);
+            }
+            assert_eq!((book.state(), book.seq()), (LIVE, Some(110)), "{rule:?} {held}");
+            assert_eq!(book.integrity(), Integrity::Weak);
+            let _ = feed(&mut book, &next);
+            assert_eq!((book.state(), book.integrity()), (LIVE, Integrity::Weak));
+            assert_eq!(feed(&mut book, &far).demand, FETCH, "a later hole is a gap");
+            // A snapshot that reaches its update makes a whole book again.
+            let _ = feed(&mut book, &rest(113));
+            assert_eq!((book.state(), book.integrity()), (LIVE, Integrity::Full));
+        }
+        let mut strict = LocalBook::new(rule, Policy::default());
+        let _ = feed(&mut strict, &over);
+        assert_eq!(feed(&mut strict, &rest(100)).verdict, TOO_OLD);
+    }
+    // Where numbers are counted one by one nothing is bridged loosely.
+    let mut counted = LocalBook::new(COUNTER_REST, policy);
+    let _ = feed(&mut counted, &count(105));
+    assert_eq!(feed(&mut counted, &rest(100)).verdict, TOO_OLD);
 }
 
 #[test]
