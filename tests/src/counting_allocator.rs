@@ -5,6 +5,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Calls of all threads.
+static EVERYWHERE: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     // `const` and without a destructor: reading it allocates nothing and works at thread exit.
@@ -35,6 +39,11 @@ impl Counted {
     }
 }
 
+/// Calls of all threads so far that may have returned new memory.
+pub fn everywhere() -> u64 {
+    EVERYWHERE.load(Ordering::Relaxed)
+}
+
 /// Runs the work and returns what it allocated on this thread, beside its result.
 pub fn counting<T>(work: impl FnOnce() -> T) -> (Counted, T) {
     let before = Counted::now();
@@ -47,6 +56,7 @@ pub fn counting<T>(work: impl FnOnce() -> T) -> (Counted, T) {
 pub struct CountingAllocator;
 
 fn count(size: usize) {
+    EVERYWHERE.fetch_add(1, Ordering::Relaxed);
     let Counted { allocations, bytes } = COUNTED.get();
     COUNTED.set(Counted { allocations: allocations + 1, bytes: bytes + size as u64 });
 }

@@ -136,6 +136,27 @@ impl Merged {
         Ok(lane.fresh.then(|| reader.recv_ns()))
     }
 
+    /// Receive time of the earliest item of all that opened inputs begin with, before the first
+    /// [`Merged::advance`]; `NO_TIME` if it has none, `None` if there is no item.
+    #[must_use]
+    pub fn first_ns(&self) -> Option<i64> {
+        self.heap.peek().map(|Reverse((time, _))| *time)
+    }
+
+    /// When the item was received that [`Merged::advance`] gives next, and whether it is warm-up;
+    /// `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Merged::advance`].
+    pub fn peek(&mut self) -> Result<Option<(i64, bool)>, Failure> {
+        let Some(turn) = self.turn()? else { return Ok(None) };
+        Ok(Some((turn.recv_ns, self.is_warmup(turn.recv_ns))))
+    }
+
+    fn is_warmup(&self, recv_ns: i64) -> bool {
+        self.options.from_ns.is_some_and(|from| recv_ns != NO_TIME && recv_ns < from)
+    }
+
     /// The next item of all; `None` at the end.
     ///
     /// # Errors
@@ -143,10 +164,9 @@ impl Merged {
     /// on either way.
     pub fn advance(&mut self) -> Result<Option<Step<'_>>, Failure> {
         let Some(at) = self.turn()? else { return Ok(None) };
+        let warmup = self.is_warmup(at.recv_ns);
         let Some(lane) = self.lanes.get_mut(at.input) else { return Ok(None) };
         lane.fresh = false;
-        let warmup =
-            self.options.from_ns.is_some_and(|from| at.recv_ns != NO_TIME && at.recv_ns < from);
         let Some(item) = lane.reader.as_mut().and_then(Reader::item) else { return Ok(None) };
         Ok(Some(Step { input: at.input, recv_ns: at.recv_ns, warmup, item }))
     }

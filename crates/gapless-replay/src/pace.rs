@@ -49,6 +49,12 @@ impl Pacer {
         Self { speed, first_ns: None, due: Duration::ZERO }
     }
 
+    /// A pacer whose clock starts with a record received at `first_ns`, whoever reads that one.
+    #[must_use]
+    pub fn since(speed: Speed, first_ns: i64) -> Self {
+        Self { speed, first_ns: Some(first_ns), due: Duration::ZERO }
+    }
+
     /// Calls `wait_until` with the time since the start of the replay at which a record received
     /// at `recv_ns` is due. It is not called at [`Speed::Max`] nor for a record without a time.
     pub fn pace(&mut self, recv_ns: i64, wait_until: impl FnOnce(Duration)) {

@@ -22,11 +22,16 @@ pub use gapless_book as book;
 pub use gapless_replay as replay;
 pub use gapless_venues as venues;
 
+pub mod clock;
 pub mod convert;
+pub mod engine;
 pub mod latency;
+mod reader;
 mod report;
 mod run;
 
+pub use engine::{Engine, EngineError, Source};
 pub use gapless_replay::ReplayError as Error;
+pub use reader::{BookReader, Memory, Wait};
 pub use report::{BookReport, book_sha256};
 pub use run::{Choices, Place, Replay, Stopped};

@@ -8,6 +8,7 @@ use gapless_replay::input::{self, Format, Input, Item, Progress};
 use gapless_replay::merge::{self, Failure, Merged};
 use gapless_replay::pace::{Pacer, Speed};
 use gapless_replay::{ReplayError, Stats};
+use gapless_venues::books::BookId;
 use gapless_venues::registry::VenueId;
 use gapless_venues::session::SessionConfig;
 use std::time::Duration;
@@ -72,6 +73,7 @@ pub struct Replay {
     /// Index of each input in the driver, from its first item on.
     ids: Vec<Option<usize>>,
     speed: Speed,
+    from_ns: Option<i64>,
 }
 
 impl Replay {
@@ -113,7 +115,8 @@ impl Replay {
             Some(driver.add(input.name().clone(), format, hint))
         });
         let ids: Vec<_> = ids.collect();
-        (Self { merged, driver, ids, speed: choices.speed }, failures)
+        let (speed, from_ns) = (choices.speed, choices.from_ns);
+        (Self { merged, driver, ids, speed, from_ns }, failures)
     }
 
     /// Reads everything to the end.
@@ -148,26 +151,54 @@ impl Replay {
             match self.step(watcher, &mut pacer, &mut go_on, &mut wait_until) {
                 Ok(None) => {}
                 Ok(Some(stopped)) => break stopped,
-                Err(failure) => {
-                    let id = self.ids.get(failure.input).copied().flatten();
-                    if let Some(id) = id.filter(|_| !failure.error.is_fatal()) {
-                        self.driver.lost(id, watcher);
-                    }
-                    failed(failure.error);
-                }
+                Err(failure) => failed(self.lost(failure, watcher)),
             }
         };
+        self.finish(watcher, failed);
+        stopped
+    }
+
+    /// Tells the books of an input that some of it could not be read; says why.
+    pub(crate) fn lost<W: Watcher>(&mut self, failure: Failure, watcher: &mut W) -> ReplayError {
+        let id = self.ids.get(failure.input).copied().flatten();
+        if let Some(id) = id.filter(|_| !failure.error.is_fatal()) {
+            self.driver.lost(id, watcher);
+        }
+        failure.error
+    }
+
+    /// Ends every input.
+    pub(crate) fn finish<W: Watcher>(
+        &mut self,
+        watcher: &mut W,
+        mut failed: impl FnMut(ReplayError),
+    ) {
         for (index, id) in self.ids.iter().enumerate() {
             if id.is_some_and(|id| !self.driver.finish(id, watcher)) {
                 let file = FileName::new(self.input_name(index));
                 failed(ReplayError::UnknownVenue { file });
             }
         }
-        stopped
+    }
+
+    /// The pace that was asked for.
+    pub(crate) const fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// Receive time of the first item that is paced; what cannot be read shows when it is fed.
+    pub(crate) fn first_ns(&self) -> Option<i64> {
+        let recv_ns = self.merged.first_ns()?;
+        Some(self.from_ns.map_or(recv_ns, |from| recv_ns.max(from)))
+    }
+
+    /// When the next item was received, and whether it is warm-up; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Result<Option<(i64, bool)>, Failure> {
+        self.merged.peek()
     }
 
     /// Feeds one item, or says how the run ended.
-    fn step<W: Watcher>(
+    pub(crate) fn step<W: Watcher>(
         &mut self,
         watcher: &mut W,
         pacer: &mut Pacer,
@@ -200,6 +231,12 @@ impl Replay {
             let books = line.session.books().iter();
             books.map(move |(_, entry)| BookReport::new(&self.driver, line, entry))
         })
+    }
+
+    /// A book of a connection.
+    pub(crate) fn book(&self, line: usize, book: BookId) -> Option<BookReport<'_>> {
+        let line = self.driver.lines().get(line)?;
+        Some(BookReport::new(&self.driver, line, line.session.books().get(book)?))
     }
 
     /// The sessions and what was fed to them.

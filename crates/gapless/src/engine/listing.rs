@@ -1,0 +1,228 @@
+//! What the threads of an engine tell everybody else: which books there are, how the sources fare.
+//!
+//! Invariant: writers lock it only when a book appears or goes, or something ends or fails; never
+//! on the way of a message.
+
+use super::{BookInfo, EngineError};
+use crate::reader::BookReader;
+use gapless_replay::input::Progress;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Errors of a source whose text is kept; further ones are counted.
+pub const ERRORS_MAX: usize = 64;
+
+/// How far a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum SourceState {
+    /// Everything was read; its books stand as they ended until the engine stops.
+    Ended,
+    /// The engine was stopped.
+    Stopped,
+    /// A thread of it panicked: its books are closed.
+    Failed,
+    /// Being read.
+    Running,
+}
+
+/// How a source fares.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SourceStatus {
+    /// As it was named when it was added.
+    pub name: String,
+    /// How far it is.
+    pub state: SourceState,
+    /// Bytes read of its files, as they lie there.
+    pub bytes: u64,
+    /// What went wrong, one line each; the first [`ERRORS_MAX`].
+    pub errors: Vec<String>,
+    /// How much went wrong.
+    pub errors_count: u64,
+}
+
+/// A thread's share of a source.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub source: usize,
+    pub state: SourceState,
+    pub progress: Vec<Progress>,
+    pub errors: Vec<String>,
+    pub errors_count: u64,
+}
+
+impl Part {
+    pub const fn new(source: usize, progress: Vec<Progress>) -> Self {
+        let state = SourceState::Running;
+        Self { source, state, progress, errors: Vec::new(), errors_count: 0 }
+    }
+
+    pub fn error(&mut self, error: String) {
+        self.errors_count += 1;
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(error);
+        }
+    }
+}
+
+/// A book that is published.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Whose it is.
+    pub part: usize,
+    pub channel: String,
+    pub input: String,
+    /// Every message replaces it: a channel of the best levels.
+    pub is_picture: bool,
+    pub reader: BookReader,
+}
+
+impl Listed {
+    /// Whether a query means this book: `NAME`, `NAME@CHANNEL` or `NAME@CHANNEL@INPUT`.
+    fn is_meant(&self, query: &str) -> bool {
+        let Some(rest) = query.strip_prefix(self.reader.name()) else { return false };
+        let Some(rest) = rest.strip_prefix('@') else { return rest.is_empty() };
+        let Some(rest) = rest.strip_prefix(self.channel.as_str()) else { return false };
+        rest.is_empty() || rest.strip_prefix('@') == Some(self.input.as_str())
+    }
+
+    fn info(&self) -> BookInfo {
+        let (state, reason) = self.reader.state();
+        BookInfo {
+            name: self.reader.name().to_owned(),
+            channel: self.channel.clone(),
+            input: self.input.clone(),
+            state,
+            reason,
+            age_ns: self.reader.age_ns(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    books: Vec<Listed>,
+    parts: Vec<Part>,
+}
+
+/// The books and sources of an engine.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+impl Listing {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that is done under the lock leaves it half done.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new run begins.
+    pub fn begin(&self, parts: Vec<Part>) {
+        *self.lock() = Inner { books: Vec::new(), parts };
+    }
+
+    pub fn add(&self, book: Listed) {
+        self.lock().books.push(book);
+        self.changed.notify_all();
+    }
+
+    /// Forgets a thread's books of this name; who reads them may go on reading.
+    pub fn remove(&self, part: usize, name: &str) {
+        self.lock().books.retain(|book| book.part != part || book.reader.name() != name);
+    }
+
+    pub fn error(&self, part: usize, error: String) {
+        if let Some(part) = self.lock().parts.get_mut(part) {
+            part.error(error);
+        }
+    }
+
+    pub fn set(&self, part: usize, state: SourceState) {
+        if let Some(part) = self.lock().parts.get_mut(part) {
+            part.state = state;
+        }
+        self.changed.notify_all();
+    }
+
+    pub fn books(&self) -> Vec<BookInfo> {
+        self.lock().books.iter().map(Listed::info).collect()
+    }
+
+    pub fn book(&self, query: &str) -> Result<BookReader, EngineError> {
+        find(&self.lock(), query).map(|book| book.reader.clone())
+    }
+
+    /// As [`Listing::book`], of a book that may appear within some time. A picture of the top is
+    /// taken only when a book did not come.
+    pub fn wait_for(&self, query: &str, at_most: Duration) -> Result<BookReader, EngineError> {
+        let begun = Instant::now();
+        let mut inner = self.lock();
+        loop {
+            let found = find(&inner, query);
+            let left = at_most.saturating_sub(begun.elapsed());
+            let is_final = match &found {
+                Ok(book) => !book.is_picture || query != book.reader.name(),
+                Err(error) => !matches!(error, EngineError::NoSuchBook { .. }),
+            };
+            if is_final || left.is_zero() {
+                return found.map(|book| book.reader.clone());
+            }
+            let waited = self.changed.wait_timeout(inner, left);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until no part of any source is being read.
+    pub fn join(&self) {
+        let running =
+            |inner: &mut Inner| inner.parts.iter().any(|part| part.state == SourceState::Running);
+        let ended = self.changed.wait_while(self.lock(), running);
+        drop(ended.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// How a source fares.
+    pub fn source(&self, source: usize, name: &str) -> SourceStatus {
+        let inner = self.lock();
+        let mut status = SourceStatus {
+            name: name.to_owned(),
+            state: SourceState::Ended,
+            bytes: 0,
+            errors: Vec::new(),
+            errors_count: 0,
+        };
+        if inner.parts.is_empty() {
+            status.state = SourceState::Stopped;
+        }
+        for part in inner.parts.iter().filter(|part| part.source == source) {
+            status.state = status.state.max(part.state);
+            status.bytes += part.progress.iter().map(Progress::bytes).sum::<u64>();
+            status.errors.extend_from_slice(&part.errors);
+            status.errors_count += part.errors_count;
+        }
+        status
+    }
+}
+
+/// The one book that a query means. Where several have a name, it means the one that is built from
+/// changes, not a picture of the top beside it.
+fn find<'i>(inner: &'i Inner, query: &str) -> Result<&'i Listed, EngineError> {
+    let meant = || inner.books.iter().filter(|book| book.is_meant(query));
+    let built = || meant().filter(|book| !book.is_picture);
+    match (meant().count(), built().count()) {
+        (0, _) => {}
+        (1, _) | (_, 1) => {
+            if let Some(book) = built().chain(meant()).next() {
+                return Ok(book);
+            }
+        }
+        _ => {
+            let full = |b: &Listed| format!("{}@{}@{}", b.reader.name(), b.channel, b.input);
+            let (name, meant) = (query.to_owned(), meant().map(full).collect());
+            return Err(EngineError::Ambiguous { name, meant });
+        }
+    }
+    Err(EngineError::NoSuchBook { name: query.to_owned() })
+}

@@ -1,0 +1,542 @@
+//! Engine: sources in, books that any thread may read while they change.
+//!
+//! ```text
+//! source ─► share of its inputs ─► thread: read ─► session ─► book ─► publication ─► BookReader
+//!       └─► share of its inputs ─► thread: …                                        any thread
+//! ```
+//! Invariant: one thread writes a book, and nobody makes it wait.
+//!
+//! # How the work is divided
+//! An input belongs to one thread, with every connection and symbol in it: a frame is parsed,
+//! sequenced, applied and published where it is read. Handing parsed messages to other threads
+//! was not done: a hand-over between cores costs some hundred nanoseconds and a copy, which is what
+//! a message costs altogether. A connection that is too much for one core is two connections.
+
+mod listing;
+mod writer;
+
+use crate::clock;
+use crate::reader::{BookReader, Wait};
+use crate::run::{Choices, Replay};
+use crossbeam_channel::{Sender, bounded};
+use gapless_book::event::NO_TIME;
+use gapless_book::local::{Reason, State};
+use gapless_book::publish::{Config, LayoutError};
+use gapless_replay::ReplayError;
+use gapless_replay::input::{self, Input};
+use gapless_replay::pace::{Pacer, Speed};
+pub use listing::{ERRORS_MAX, SourceState, SourceStatus};
+use listing::{Listing, Part};
+use std::any::Any;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use writer::{Publications, Writer};
+
+/// Commands that may wait for a thread.
+const COMMANDS_MAX: usize = 64;
+/// Threads of an engine.
+pub const THREADS_MAX: usize = 1024;
+
+/// Why an engine cannot do what it was asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// An input of a source cannot be read.
+    Source(ReplayError),
+    /// The choices of its publications are out of their bounds.
+    Config(LayoutError),
+    /// It has no source.
+    NoSource,
+    /// It is running.
+    Running,
+    /// More than [`THREADS_MAX`] threads.
+    TooManyThreads,
+    /// The system gives no thread.
+    Thread(std::io::Error),
+    /// No book of this name has appeared, or it was removed.
+    NoSuchBook {
+        /// What was asked for.
+        name: String,
+    },
+    /// Several books have this name: on several channels, or from several inputs.
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// The names that each mean one of them.
+        meant: Vec<String>,
+    },
+}
+
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Source(error) => error.fmt(f),
+            Self::Config(error) => write!(f, "publication: {error}"),
+            Self::NoSource => f.write_str("the engine has no source; add one before it starts"),
+            Self::Running => f.write_str("the engine is running; stop it first"),
+            Self::TooManyThreads => write!(f, "more than {THREADS_MAX} threads"),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+            Self::NoSuchBook { name } => {
+                write!(f, "{name}: no such book; names are like VENUE:SYMBOL")
+            }
+            Self::Ambiguous { name, meant } => {
+                write!(f, "{name}: means several books; ask for one of {}", meant.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Source(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::Thread(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Recordings that an engine reads.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: String,
+    paths: Vec<String>,
+    inputs: Vec<Input>,
+    choices: Choices,
+    threads: usize,
+}
+
+impl Source {
+    /// Files, folders or patterns, read merged by receive time; they are looked for when the engine
+    /// starts.
+    #[must_use]
+    pub fn replay<I: IntoIterator<Item = S>, S: Into<String>>(paths: I) -> Self {
+        let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
+        Self { name: paths.join(" "), paths, ..Self::inputs(Vec::new()) }
+    }
+
+    /// As [`Source::replay`], of inputs.
+    #[must_use]
+    pub fn inputs(inputs: Vec<Input>) -> Self {
+        let mut choices = Choices::default();
+        // Nobody asks an engine for a book that is no longer true.
+        choices.config.policy.keep_last_live = false;
+        let name = inputs.iter().map(|input| input.name().as_str()).collect::<Vec<_>>().join(" ");
+        Self { name, paths: Vec::new(), inputs, choices, threads: 1 }
+    }
+
+    /// Its name in [`Engine::status`]; else its paths.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Every choice of its replay.
+    #[must_use]
+    pub fn choices(mut self, choices: Choices) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    /// Its pace. All threads of all sources start their clocks together.
+    #[must_use]
+    pub const fn speed(mut self, speed: Speed) -> Self {
+        self.choices.speed = speed;
+        self
+    }
+
+    /// Threads over which its inputs are spread, largest first; at most one for each input. Within
+    /// a thread they are merged by receive time. Default: 1.
+    #[must_use]
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Its inputs, one list for each thread.
+    fn shares(&self) -> Result<Vec<Vec<Input>>, ReplayError> {
+        let mut inputs = self.inputs.clone();
+        if !self.paths.is_empty() {
+            let found = input::find(&self.paths);
+            inputs.extend(match found.map_err(|errors| errors.into_iter().next()) {
+                Ok(found) => found,
+                Err(Some(error)) => return Err(error),
+                Err(None) => Vec::new(),
+            });
+        }
+        let threads = self.threads.clamp(1, inputs.len().max(1));
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        let size = |at: &usize| inputs.get(*at).and_then(Input::size).unwrap_or(u64::MAX);
+        order.sort_by_key(|at| std::cmp::Reverse(size(at)));
+        let mut shares: Vec<(u64, Vec<usize>)> = vec![(0, Vec::new()); threads];
+        for at in order {
+            if let Some(least) = shares.iter_mut().min_by_key(|(bytes, _)| *bytes) {
+                least.0 = least.0.saturating_add(size(&at)).saturating_add(1);
+                least.1.push(at);
+            }
+        }
+        // Equal receive times go in the order of the inputs, whoever reads them.
+        let share = |(_, mut places): (u64, Vec<usize>)| {
+            places.sort_unstable();
+            places.iter().filter_map(|at| inputs.get(*at).cloned()).collect()
+        };
+        Ok(shares.into_iter().map(share).collect())
+    }
+}
+
+/// Which books are published.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    /// The names are those that are wanted, not those that are not.
+    only: bool,
+    names: HashSet<String>,
+}
+
+impl Wanted {
+    fn has(&self, name: &str) -> bool {
+        self.names.contains(name) == self.only
+    }
+
+    fn add(&mut self, name: &str) {
+        self.set(name, self.only);
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.set(name, !self.only);
+    }
+
+    fn set(&mut self, name: &str, listed: bool) {
+        if listed {
+            self.names.insert(name.to_owned());
+        } else {
+            self.names.remove(name);
+        }
+    }
+}
+
+/// What a thread is told while it runs.
+#[derive(Clone, Debug)]
+enum Command {
+    Add(String),
+    Remove(String),
+}
+
+/// A book of an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BookInfo {
+    /// `venue[.market]:SYMBOL`.
+    pub name: String,
+    /// Channel without the symbol.
+    pub channel: String,
+    /// Input that it comes from.
+    pub input: String,
+    /// What may be thought of it.
+    pub state: State,
+    /// Why it is not live.
+    pub reason: Reason,
+    /// Time since its writer's last sign of life, ns.
+    pub age_ns: i64,
+}
+
+/// Choices of an engine.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    sources: Vec<Source>,
+    wanted: Wanted,
+    config: Config,
+    idle: Wait,
+    cores: Vec<usize>,
+}
+
+impl Builder {
+    /// Adds a source.
+    #[must_use]
+    pub fn source(mut self, source: Source) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Publishes these books only (`VENUE[.MARKET]:SYMBOL`); without it, all.
+    #[must_use]
+    pub fn books<I: IntoIterator<Item = S>, S: Into<String>>(mut self, names: I) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        self.wanted = Wanted { only: true, names };
+        self
+    }
+
+    /// Choices of every publication.
+    #[must_use]
+    pub const fn publication(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How a thread waits until a record is due. Default: sleeps of at most 1 ms.
+    #[must_use]
+    pub const fn idle(mut self, idle: Wait) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// Binds the threads to these cores, in turn. Default: none is bound.
+    #[must_use]
+    pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
+        self.cores = cores.into_iter().collect();
+        self
+    }
+
+    /// An engine that has not started.
+    #[must_use]
+    pub fn build(self) -> Engine {
+        Engine { builder: self, listing: Arc::default(), threads: Vec::new() }
+    }
+
+    /// As [`Builder::build`], started.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start(self) -> Result<Engine, EngineError> {
+        let mut engine = self.build();
+        engine.start()?;
+        Ok(engine)
+    }
+}
+
+#[derive(Debug)]
+struct Thread {
+    /// Dropping it tells the thread to stop.
+    commands: Sender<Command>,
+    handle: JoinHandle<()>,
+}
+
+/// Sources, threads and books. Dropping it stops it.
+///
+/// Reading and asking take `&self` and may be done from any thread; readers ([`BookReader`]) belong
+/// to whoever holds them and outlive it.
+#[derive(Debug)]
+pub struct Engine {
+    builder: Builder,
+    listing: Arc<Listing>,
+    threads: Vec<Thread>,
+}
+
+impl Engine {
+    /// An engine without sources.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            sources: Vec::new(),
+            wanted: Wanted::default(),
+            config: Config::default(),
+            idle: Wait::Sleep(Duration::from_millis(1)),
+            cores: Vec::new(),
+        }
+    }
+
+    /// Opens every source and starts its threads. An engine that was stopped begins anew: its
+    /// sources from their beginning, its books with new publications.
+    ///
+    /// # Errors
+    /// It runs, has no source, a path leads nowhere, a choice is out of its bounds, or the system
+    /// gives no thread; nothing runs then. An input that cannot be read on is told by
+    /// [`Engine::status`]; the others go on.
+    pub fn start(&mut self) -> Result<(), EngineError> {
+        if !self.threads.is_empty() {
+            return Err(EngineError::Running);
+        }
+        self.builder.config.words().map_err(EngineError::Config)?;
+        let mut writers = self.open()?;
+        let firsts = writers.iter().filter_map(|(writer, _)| writer.replay.first_ns());
+        let first = firsts.filter(|ns| *ns != NO_TIME).min();
+        let start = Instant::now();
+        for (writer, _) in &mut writers {
+            let speed = writer.replay.speed();
+            let pacer = || first.map_or_else(|| Pacer::new(speed), |ns| Pacer::since(speed, ns));
+            writer.pacer = (speed != Speed::Max).then(pacer);
+            writer.start = start;
+        }
+        for (writer, commands) in writers {
+            if let Err(error) = self.spawn(writer, commands) {
+                self.stop();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The writers of every source.
+    fn open(&self) -> Result<Vec<(Writer, Sender<Command>)>, EngineError> {
+        let Builder { sources, wanted, config, idle, .. } = &self.builder;
+        if sources.is_empty() {
+            return Err(EngineError::NoSource);
+        }
+        let (mut writers, mut parts) = (Vec::new(), Vec::new());
+        for (at, source) in sources.iter().enumerate() {
+            for share in source.shares().map_err(EngineError::Source)? {
+                if writers.len() >= THREADS_MAX {
+                    return Err(EngineError::TooManyThreads);
+                }
+                let (replay, failures) = Replay::with(share, source.choices.clone());
+                let mut part = Part::new(at, replay.progress().to_vec());
+                failures.iter().for_each(|failure| part.error(failure.to_string()));
+                let (sender, commands) = bounded(COMMANDS_MAX);
+                let writer = Writer {
+                    part: parts.len(),
+                    replay,
+                    books: Publications::default(),
+                    wanted: wanted.clone(),
+                    commands,
+                    listing: Arc::clone(&self.listing),
+                    config: *config,
+                    pacer: None,
+                    start: Instant::now(),
+                    idle: *idle,
+                    beaten_ns: clock::now_ns(),
+                };
+                parts.push(part);
+                writers.push((writer, sender));
+            }
+        }
+        self.listing.begin(parts);
+        Ok(writers)
+    }
+
+    fn spawn(&mut self, mut writer: Writer, commands: Sender<Command>) -> Result<(), EngineError> {
+        let part = writer.part;
+        let cores = &self.builder.cores;
+        let core = cores.get(part.checked_rem(cores.len()).unwrap_or(0)).copied();
+        let listing = Arc::clone(&self.listing);
+        let body = move || {
+            if let Some(error) = core.and_then(|core| bind(core).err()) {
+                listing.error(part, error);
+            }
+            // Whatever happens, readers are told: a publication that is dropped is closed.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(move || writer.run())) {
+                listing.error(part, format!("its thread panicked: {}", words(&*panic)));
+                listing.set(part, SourceState::Failed);
+            }
+        };
+        let name = format!("gapless-{part}");
+        let handle = std::thread::Builder::new().name(name).spawn(body);
+        let handle = handle.map_err(EngineError::Thread)?;
+        self.threads.push(Thread { commands, handle });
+        Ok(())
+    }
+
+    /// Stops every thread and waits for it. Books say [`Reason::Closed`] from then on. Does nothing
+    /// if the engine is not running.
+    ///
+    /// A thread that waits for bytes of a pipe is waited for.
+    pub fn stop(&mut self) {
+        let (commands, handles): (Vec<_>, Vec<_>) =
+            self.threads.drain(..).map(|thread| (thread.commands, thread.handle)).unzip();
+        drop(commands);
+        for handle in handles {
+            // A panic was caught and told in the thread itself.
+            let _ = handle.join();
+        }
+    }
+
+    /// Waits until every source was read to its end. The books stay as they ended, and live if they
+    /// were, until the engine stops.
+    pub fn join(&self) {
+        self.listing.join();
+    }
+
+    /// Stops and starts.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn restart(&mut self) -> Result<(), EngineError> {
+        self.stop();
+        self.start()
+    }
+
+    /// A reader of a book that has appeared: `VENUE[.MARKET]:SYMBOL`, followed by `@CHANNEL`, or by
+    /// `@CHANNEL@INPUT`, where several books have that name. The name alone means the book that is
+    /// built from changes where channels of the best levels stand beside it.
+    ///
+    /// # Errors
+    /// There is no such book, or there are several.
+    pub fn book(&self, name: &str) -> Result<BookReader, EngineError> {
+        self.listing.book(name)
+    }
+
+    /// As [`Engine::book`], of a book that may appear within some time. A name without a channel
+    /// waits for a book that is built from changes, and takes another when none came.
+    ///
+    /// # Errors
+    /// As [`Engine::book`].
+    pub fn wait_for(&self, name: &str, at_most: Duration) -> Result<BookReader, EngineError> {
+        self.listing.wait_for(name, at_most)
+    }
+
+    /// Every published book with its state.
+    #[must_use]
+    pub fn books(&self) -> Vec<BookInfo> {
+        self.listing.books()
+    }
+
+    /// How the sources fare.
+    #[must_use]
+    pub fn status(&self) -> Vec<SourceStatus> {
+        let sources = self.builder.sources.iter().enumerate();
+        sources.map(|(at, source)| self.listing.source(at, &source.name)).collect()
+    }
+
+    /// Publishes the books of this name, now or when they appear. No other book is touched.
+    pub fn add(&mut self, name: &str) {
+        self.builder.wanted.add(name);
+        self.tell(&Command::Add(name.to_owned()));
+    }
+
+    /// Ends the publication of the books of this name: their readers see [`State::Stale`],
+    /// [`Reason::Closed`]. They are still kept, so that [`Engine::add`] shows them as they are.
+    pub fn remove(&mut self, name: &str) {
+        self.builder.wanted.remove(name);
+        self.tell(&Command::Remove(name.to_owned()));
+    }
+
+    fn tell(&self, command: &Command) {
+        for thread in &self.threads {
+            // A thread that has gone has told why.
+            let _ = thread.commands.send(command.clone());
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Binds this thread to a core.
+#[cfg(target_os = "linux")]
+fn bind(core: usize) -> Result<(), String> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    if core >= CpuSet::MAX_CPU {
+        return Err(format!("core {core}: at most {}", CpuSet::MAX_CPU));
+    }
+    let mut set = CpuSet::new();
+    set.set(core);
+    sched_setaffinity(None, &set).map_err(|error| format!("cannot bind to core {core}: {error}"))
+}
+
+/// Binds this thread to a core.
+#[cfg(not(target_os = "linux"))]
+fn bind(core: usize) -> Result<(), String> {
+    Err(format!("cannot bind to core {core}: not on this system"))
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words")
+}

@@ -1,0 +1,297 @@
+//! The engine publishes the books that a replay ends in, and starts, stops and changes cleanly.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gapless::book::event::{Level, Side};
+use gapless::book::local::{Reason, State};
+use gapless::book::publish::{Config, ReadError};
+use gapless::engine::SourceState;
+use gapless::replay::input;
+use gapless::replay::pace::Speed;
+use gapless::{Choices, Engine, EngineError, Replay, Source, Wait};
+use gapless_tests::recordings;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn samples() -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../samples").display().to_string()
+}
+
+fn sample(file: &str) -> String {
+    format!("{}/{file}", samples())
+}
+
+/// What must be the same, however a book was read.
+#[derive(Debug, PartialEq)]
+struct End {
+    state: State,
+    reason: Reason,
+    epoch: u32,
+    seq: Option<i64>,
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+}
+
+/// The books of a replay, by name, channel and input.
+fn replayed(paths: &[String]) -> BTreeMap<String, End> {
+    let mut choices = Choices::default();
+    choices.config.policy.keep_last_live = false;
+    let (mut replay, failures) = Replay::with(input::find(paths).unwrap(), choices);
+    assert!(failures.is_empty(), "{failures:?}");
+    replay.run(&mut ()).unwrap();
+    let end = |book: gapless::BookReport<'_>| {
+        let local = book.local();
+        let side = |side| local.last_known().side(side).iter().collect();
+        let (mut state, mut reason) = local.state();
+        if state == State::Live && local.last_known().is_crossed() {
+            (state, reason) = (State::Syncing, Reason::Crossed);
+        }
+        let (epoch, seq) = (local.epoch(), local.seq());
+        End { state, reason, epoch, seq, bids: side(Side::Bid), asks: side(Side::Ask) }
+    };
+    let name = |b: &gapless::BookReport<'_>| format!("{}@{}@{}", b.name(), b.channel(), b.file());
+    replay.books().map(|book| (name(&book), end(book))).collect()
+}
+
+/// The books that an engine shows, by the same names.
+fn shown(engine: &Engine) -> BTreeMap<String, End> {
+    let mut all = BTreeMap::new();
+    for info in engine.books() {
+        let name = format!("{}@{}@{}", info.name, info.channel, info.input);
+        let reader = engine.book(&name).unwrap();
+        let mut replica = reader.replica();
+        replica.refresh().unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let depth = replica.last_known().unwrap();
+        let (status, bids, asks) = (*depth.status, depth.bids, depth.asks);
+        let top = reader.last_known_top().unwrap();
+        assert_eq!((top.bid, top.ask), (bids.best(), asks.best()), "{name}");
+        assert_eq!(top.status, status, "{name}");
+        let end = End {
+            state: status.state,
+            reason: status.reason,
+            epoch: status.epoch,
+            seq: status.seq,
+            bids: bids.iter().collect(),
+            asks: asks.iter().collect(),
+        };
+        assert_eq!((info.state, info.reason), (end.state, end.reason), "{name}");
+        assert!(all.insert(name, end).is_none());
+    }
+    all
+}
+
+/// Room for the whole of any recorded book.
+fn roomy() -> Config {
+    Config { levels: 20_000, ..Config::default() }
+}
+
+#[track_caller]
+fn same_as_replay(paths: &[String], threads: usize) {
+    let source = Source::replay(paths.to_vec()).threads(threads);
+    let engine = Engine::builder().publication(roomy()).source(source).start().unwrap();
+    engine.join();
+    let [status] = &engine.status()[..] else { panic!("one source") };
+    assert_eq!((status.state, status.errors_count), (SourceState::Ended, 0), "{status:?}");
+    assert!(status.bytes > 0);
+    let (is, must) = (shown(&engine), replayed(paths));
+    assert!(is.keys().eq(must.keys()), "{:?} {:?}", is.keys(), must.keys());
+    for (name, must) in &must {
+        assert!(is[name] == *must, "{name} differs with {threads} threads");
+    }
+    assert!(!is.is_empty());
+}
+
+#[test]
+fn the_samples_end_in_the_books_of_a_replay_on_any_number_of_threads() {
+    for threads in [1, 2, 5] {
+        same_as_replay(&[samples()], threads);
+    }
+}
+
+#[test]
+fn recordings_end_in_the_books_of_a_replay() {
+    let Some(folder) = recordings::folder() else { return };
+    for file in recordings::captures(&folder) {
+        same_as_replay(&[file.display().to_string()], 1);
+    }
+}
+
+#[test]
+fn a_book_of_an_engine_that_stopped_is_closed_for_who_still_reads_it() {
+    let mut engine =
+        Engine::builder().source(Source::replay([sample("okx.cap.zst")])).start().unwrap();
+    engine.join();
+    let live = engine.books().into_iter().find(|book| book.state == State::Live).unwrap();
+    let reader = engine.book(&live.name).unwrap();
+    let top = reader.top().unwrap();
+    engine.stop();
+    assert_eq!(reader.state(), (State::Stale, Reason::Closed));
+    assert!(matches!(reader.depth(5), Err(ReadError::NotLive(_))));
+    assert_eq!(reader.last_known_top().unwrap().bid, top.bid);
+    assert_eq!(engine.status()[0].state, SourceState::Stopped);
+    drop(engine);
+    assert_eq!(reader.state(), (State::Stale, Reason::Closed));
+}
+
+#[test]
+fn an_engine_that_starts_again_makes_the_same_books_anew() {
+    let mut engine = Engine::builder().source(Source::replay([sample("okx.cap.zst")])).build();
+    assert!(engine.books().is_empty());
+    engine.start().unwrap();
+    assert!(matches!(engine.start(), Err(EngineError::Running)));
+    engine.join();
+    let name = engine.books()[0].name.clone();
+    let (first, before) = (shown(&engine), engine.book(&name).unwrap());
+    engine.restart().unwrap();
+    engine.join();
+    assert!(shown(&engine) == first);
+    let after = engine.book(&name).unwrap();
+    assert_ne!(before.publication().incarnation(), after.publication().incarnation());
+    assert_eq!(before.state(), (State::Stale, Reason::Closed));
+}
+
+#[test]
+fn a_removed_book_is_closed_and_comes_back_as_it_is_and_no_other_is_touched() {
+    let source = Source::replay([samples()]).threads(2);
+    let mut engine = Engine::builder().publication(roomy()).source(source).start().unwrap();
+    engine.join();
+    let before = shown(&engine);
+    let gone = engine.books().into_iter().find(|book| book.state == State::Live).unwrap();
+    let full = format!("{}@{}@{}", gone.name, gone.channel, gone.input);
+    let reader = engine.book(&full).unwrap();
+    engine.remove(&gone.name);
+    until("the book is closed", || reader.state() == (State::Stale, Reason::Closed));
+    until("it is not listed", || engine.book(&full).is_err());
+    assert!(matches!(engine.book(&gone.name), Err(EngineError::NoSuchBook { .. })));
+    for (name, end) in &shown(&engine) {
+        assert!(before[name] == *end && !name.starts_with(&format!("{}@", gone.name)), "{name}");
+    }
+    engine.add(&gone.name);
+    let again = engine.wait_for(&full, LONG).unwrap();
+    until("all are back", || engine.books().len() == before.len());
+    assert!(shown(&engine) == before);
+    assert_eq!(again.state(), (State::Live, Reason::None));
+    assert_eq!(reader.state(), (State::Stale, Reason::Closed));
+}
+
+#[test]
+fn only_the_books_that_are_wanted_are_published() {
+    let all = replayed(&[sample("okx.cap.zst")]);
+    let wanted = all.keys().next().unwrap().split('@').next().unwrap();
+    let builder = Engine::builder().source(Source::replay([sample("okx.cap.zst")]));
+    let engine = builder.books([wanted]).start().unwrap();
+    engine.join();
+    assert!(!engine.books().is_empty() && engine.books().len() < all.len());
+    assert!(engine.books().iter().all(|book| book.name == wanted));
+}
+
+#[test]
+fn what_is_wrong_with_one_input_is_told_and_the_others_are_read() {
+    let folder = std::env::temp_dir().join(format!("gapless-engine-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let bad = folder.join("broken.cap");
+    std::fs::write(&bad, "1617647603424944000\tR\tws\t{\"u\":1}\nno line of a recording\n")
+        .unwrap();
+    let good = Source::replay([sample("okx.cap.zst")]).name("good");
+    let bad = Source::replay([bad.display().to_string()]).name("bad");
+    let engine = Engine::builder().source(good).source(bad).start().unwrap();
+    engine.join();
+    let [good, bad] = &engine.status()[..] else { panic!("two sources") };
+    assert_eq!((good.name.as_str(), good.errors_count), ("good", 0));
+    assert!(bad.errors_count > 0 && bad.errors[0].contains("broken.cap"), "{bad:?}");
+    assert!(engine.books().iter().any(|book| book.state == State::Live));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn an_engine_that_cannot_start_says_why_and_leaves_nothing_running() {
+    assert!(matches!(Engine::builder().start(), Err(EngineError::NoSource)));
+    let missing = Engine::builder().source(Source::replay(["no/such/file.cap"]));
+    let error = missing.start().unwrap_err().to_string();
+    assert!(error.contains("no/such/file.cap"), "{error}");
+    let config = Config { depth: 0, ..Config::default() };
+    let source = Source::replay([sample("okx.cap.zst")]);
+    let error = Engine::builder().publication(config).source(source).start().unwrap_err();
+    assert!(matches!(error, EngineError::Config(_)), "{error}");
+}
+
+#[test]
+fn a_paced_source_beats_while_nothing_is_due_and_stops_at_once() {
+    // So slow that between two records the writer must beat many times.
+    let source = Source::replay([sample("okx.cap.zst")]).speed(Speed::Factor(0.02));
+    let config = Config { writer_silent_ns: 50_000_000, ..Config::default() };
+    for idle in [Wait::Sleep(Duration::from_secs(3600)), Wait::Yield] {
+        let builder = Engine::builder().publication(config).idle(idle).source(source.clone());
+        let mut engine = builder.start().unwrap();
+        until("a book appears", || !engine.books().is_empty());
+        let reader = engine.book(&engine.books()[0].name).unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(300) {
+            assert_ne!(reader.state().1, Reason::WriterSilent);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let begun = Instant::now();
+        engine.stop();
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn a_reader_that_waits_is_told_of_the_next_publication() {
+    let source = Source::replay([sample("okx.cap.zst")]).speed(Speed::Factor(1.0));
+    let engine = Engine::builder().source(source).start().unwrap();
+    until("a book appears", || !engine.books().is_empty());
+    let reader = engine.book(&engine.books()[0].name).unwrap();
+    for how in [Wait::Spin, Wait::Yield, Wait::Sleep(Duration::from_micros(100))] {
+        let seen = reader.version();
+        assert_ne!(reader.wait(seen, how, LONG), Some(seen));
+        assert!(reader.wait(u64::MAX, how, LONG).is_some());
+    }
+    drop(engine);
+    let seen = reader.version();
+    assert_eq!(reader.wait(seen, Wait::Yield, Duration::from_millis(5)), None);
+}
+
+#[track_caller]
+fn until(what: &str, is: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < LONG, "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Threads and open files of this process.
+#[cfg(target_os = "linux")]
+fn held() -> (usize, usize) {
+    let count = |path| std::fs::read_dir(path).unwrap().count();
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}
+
+/// Resident memory, bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn starting_and_stopping_a_thousand_times_leaves_nothing_behind() {
+    let config = Config { ring: 256, levels: 512, ..Config::default() };
+    let source = || Source::replay([sample("okx.cap.zst")]).speed(Speed::Factor(1.0));
+    let mut engine = Engine::builder().publication(config).source(source()).build();
+    let round = |engine: &mut Engine| {
+        engine.start().unwrap();
+        drop(engine.wait_for("no such book", Duration::from_millis(1)));
+        engine.stop();
+    };
+    (0..100).for_each(|_| round(&mut engine));
+    let (before, memory) = (held(), resident());
+    (0..900).for_each(|_| round(&mut engine));
+    assert_eq!(held(), before);
+    let grown = resident().saturating_sub(memory);
+    assert!(grown < 16 << 20, "{grown} bytes");
+}
