@@ -8,9 +8,10 @@
 //! the frame's end, so that the loads around it stay inside the frame and its padding. What is
 //! unusual goes to [`super::portable`], objects too: their text has more than four marks.
 
-use super::grammar::{Block, Grammar, Pairs, Quads, Triples, Walk};
-use super::spans::{BLOCKS, DIGITS, Found, LANES, LEAD, PER_BLOCK, REACH, Spans};
-use super::{Frame, LEVELS_MAX, PAD, Shape, padded, spans};
+use super::grammar::{Block, Grammar, Quads, Triples, Walk};
+use super::padded::note;
+use super::spans::{BLOCKS, DIGITS, Found, LANES, LEAD, REACH, Spans};
+use super::{Frame, LEVELS_MAX, PAD, Shape, padded, ragged, spans};
 use core::arch::x86_64::*;
 use gapless_book::event::{Level, Scales};
 
@@ -34,7 +35,7 @@ pub(super) fn levels(
     match shape {
         Shape::QuotedPairs => padded::pairs(frame, at, scales, out).or_else(|| {
             out.truncate(before);
-            array::<Pairs>(shape, frame, at, scales, out)
+            ragged::pairs(frame, at, scales, out)
         }),
         Shape::QuotedQuads => array::<Quads>(shape, frame, at, scales, out),
         Shape::ActionTriples => array::<Triples>(shape, frame, at, scales, out),
@@ -60,7 +61,7 @@ fn array<G: Grammar>(
     for block in 1.. {
         let found = scan.block::<G>()?;
         let lists = [found.starts, found.stops, found.ends];
-        spans.push(&found, &lists, |mask, into| write(found.base, *mask, into))?;
+        spans.push(&found, &lists, |mask, into| note(into, found.base, *mask))?;
         let ended = found.end.is_some();
         if block % BLOCKS != 0 && !ended {
             continue;
@@ -78,21 +79,6 @@ fn array<G: Grammar>(
         spans.keep_from(ready)?;
     }
     None
-}
-
-/// Writes the offsets of the bits of `mask` in the block at `base`, in fours; further ones are
-/// just behind the block.
-#[inline(always)]
-fn write(base: u32, mut mask: u64, into: &mut [u32; PER_BLOCK]) {
-    for four in into.as_chunks_mut::<4>().0 {
-        for offset in four {
-            *offset = base + mask.trailing_zeros();
-            mask &= mask.wrapping_sub(1);
-        }
-        if mask == 0 {
-            break;
-        }
-    }
 }
 
 /// The first pass.

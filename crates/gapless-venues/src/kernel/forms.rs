@@ -10,6 +10,7 @@ pub(super) const TEXT_MAX: usize = 16;
 
 /// How numbers that are written with so many decimals become integers at a scale.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Form {
     /// What becomes zero in the 16 bytes before a number's end: `0`, and the point in its place.
     pub(super) zero: [u8; TEXT_MAX],

@@ -19,6 +19,8 @@ mod padded;
 mod part;
 mod portable;
 #[cfg(target_arch = "x86_64")]
+mod ragged;
+#[cfg(target_arch = "x86_64")]
 mod spans;
 
 use crate::scan::STRING_MAX;

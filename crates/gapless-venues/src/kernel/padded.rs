@@ -21,14 +21,14 @@ use gapless_book::event::{Level, Scales};
 /// Bytes scanned at once.
 const BLOCK: usize = 64;
 /// Most numbers that end in one block: no two ends are closer than 4 bytes.
-const PER_BLOCK: usize = BLOCK / 4;
+pub(super) const PER_BLOCK: usize = BLOCK / 4;
 /// Ends noted before they are converted.
-const ROUND: usize = 128;
+pub(super) const ROUND: usize = 128;
 /// The end before the first, a round, what one block more gives, and a vector to spare.
-const CAPACITY: usize = 1 + ROUND + PER_BLOCK + LANES;
+pub(super) const CAPACITY: usize = 1 + ROUND + PER_BLOCK + LANES;
 
 /// Bytes between the end of a size and the next price, and between a price and its size.
-const GAPS: [u32; 2] = [5, 3];
+pub(super) const GAPS: [u32; 2] = [5, 3];
 /// What stands behind a price and behind a size, a level's last not counted.
 const AFTER_PRICE: u64 = u32::from_le_bytes(*b"\",\"\0") as u64;
 const AFTER_QTY: u64 = u64::from_le_bytes(*b"\"],[\"\0\0\0");
@@ -47,12 +47,11 @@ pub(super) fn pairs(
     if frame.padded().get(at..at + 3)? != b"[[\"" {
         return None;
     }
-    let mut scan = Scan { frame, base: at + 3, number: 0, close: 0 };
+    let mut scan = Scan::new(frame, at + 3);
     let text = scan.text()?;
-    let [price, qty] = text.first_decimals()?;
-    let convert = Convert::new(frame, [price, qty], scales)?;
     let first = at + 3;
     let (falls, end) = scan.block(&text);
+    let convert = Convert::new(frame, text.decimals(falls)?, scales)?;
     let count = falls.count_ones() as usize;
     if let Some(end) = end
         && count <= LANES
@@ -104,7 +103,7 @@ fn more(
 /// can be loaded too. The first number counts from where a size would have ended, had there been a
 /// level before.
 #[inline(always)]
-fn begun<const N: usize>(first: usize) -> [u32; N] {
+pub(super) fn begun<const N: usize>(first: usize) -> [u32; N] {
     let mut ends = [first as u32; N];
     if let Some(before) = ends.first_mut() {
         *before -= GAPS[0];
@@ -112,15 +111,15 @@ fn begun<const N: usize>(first: usize) -> [u32; N] {
     ends
 }
 
-/// Writes the offsets of the bits of `mask`; further ones are just behind the block.
+/// Writes the offsets of the bits of `mask` in the block at `base`; further ones are just behind
+/// the block. How many there are is told by no branch but for the rare many.
 #[inline(always)]
-fn note(into: &mut [u32; PER_BLOCK], base: u32, mut mask: u64) {
+pub(super) fn note(into: &mut [u32; PER_BLOCK], base: u32, mut mask: u64) {
     let (few, more) = into.split_at_mut(LANES);
     for offset in few {
         *offset = base + mask.trailing_zeros();
         mask &= mask.wrapping_sub(1);
     }
-    // More than eight numbers in 64 bytes are rare.
     if mask != 0 {
         for offset in more {
             *offset = base + mask.trailing_zeros();
@@ -130,22 +129,22 @@ fn note(into: &mut [u32; PER_BLOCK], base: u32, mut mask: u64) {
 }
 
 /// The first pass.
-struct Scan<'a> {
+pub(super) struct Scan<'a> {
     frame: Frame<'a>,
     /// Offset of the next block.
-    base: usize,
+    pub(super) base: usize,
     /// The byte before it belongs to a number.
-    number: u64,
+    pub(super) number: u64,
     /// The byte before it is a `]`.
     close: u64,
 }
 
 /// 64 bytes of text, and which of them belong to numbers: digits and points, and `/`, which stands
 /// between these two and is refused by the second pass.
-struct Text {
+pub(super) struct Text {
     low: __m256i,
     high: __m256i,
-    numbers: u64,
+    pub(super) numbers: u64,
 }
 
 impl Text {
@@ -168,7 +167,7 @@ impl Text {
     /// The bytes that `test` makes 0xff, as bits.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn bits(&self, test: impl Fn(__m256i) -> __m256i) -> u64 {
+    pub(super) fn bits(&self, test: impl Fn(__m256i) -> __m256i) -> u64 {
         let low = _mm256_movemask_epi8(test(self.low)) as u32;
         let high = _mm256_movemask_epi8(test(self.high)) as u32;
         u64::from(low) | u64::from(high) << 32
@@ -180,30 +179,39 @@ impl Text {
         self.bits(|text| _mm256_cmpeq_epi8(text, splat(byte)))
     }
 
-    /// Decimals with which the first price and the first size are written. `None`: they do not
-    /// both end in this text.
+    /// Decimals with which all prices are written whose ends are in `falls`, and all sizes. `None`:
+    /// they differ, or there is not one of each.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn first_decimals(&self) -> Option<[u32; 2]> {
-        let points = self.are(b'.');
-        let falls = self.numbers << 1 & !self.numbers;
-        let price = falls & falls.wrapping_neg();
-        let qty = falls ^ price;
-        let qty = qty & qty.wrapping_neg();
+    fn decimals(&self, falls: u64) -> Option<[u32; 2]> {
+        let points = self.bits(|text| _mm256_cmpeq_epi8(text, splat(b'.')));
+        let prices = _pdep_u64(0x5555_5555_5555_5555, falls);
+        let qtys = falls ^ prices;
+        let (price, qty) = (prices & prices.wrapping_neg(), qtys & qtys.wrapping_neg());
         // The lowest point before an end, and nothing before the number that ends there.
         let decimals = |from: u64, end: u64| {
             let point = points & end.wrapping_sub(from);
             if point == 0 { 0 } else { end.trailing_zeros() - point.trailing_zeros() - 1 }
         };
-        (qty != 0).then(|| [decimals(1, price), decimals(price, qty)])
+        let (first, second) = (decimals(1, price), decimals(price, qty));
+        let place =
+            |ends: u64, decimals: u32| if decimals == 0 { 0 } else { ends >> 1 >> decimals };
+        let expected = place(prices, first) | place(qtys, second);
+        let seen = points & u64::MAX.checked_shr(falls.leading_zeros())?;
+        (qty != 0 && seen == expected).then_some([first, second])
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    /// Of an array whose first number begins at `first`.
+    pub(super) const fn new(frame: Frame<'a>, first: usize) -> Self {
+        Self { frame, base: first, number: 0, close: 0 }
+    }
+
     /// The next block. `None`: the frame ended before.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn text(&self) -> Option<Text> {
+    pub(super) fn text(&self) -> Option<Text> {
         if self.base > self.frame.len() {
             return None;
         }
@@ -213,7 +221,7 @@ impl Scan<'_> {
     /// The ends of numbers in the next block, and the offset after the array if it ends there.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn block(&mut self, text: &Text) -> (u64, Option<usize>) {
+    pub(super) fn block(&mut self, text: &Text) -> (u64, Option<usize>) {
         let (numbers, closes) = (text.numbers, text.are(b']'));
         let double = closes & (closes << 1 | self.close);
         let before_end = double.wrapping_sub(1) & !double;
@@ -283,9 +291,7 @@ impl<'a> Convert<'a> {
         out: &mut Vec<Level>,
     ) -> Option<usize> {
         self.append(ends, count, true, out)?;
-        let last = *ends.get(count)? as usize;
-        let closed = self.frame.padded().get(last..last + 3)? == b"\"]]";
-        (closed && count.is_multiple_of(2) && last + 3 == end).then_some(end)
+        is_closed(self.frame, ends, count, end)?.then_some(end)
     }
 
     /// Converts the first `count` numbers and appends their levels. `last`: the array ends with
@@ -301,7 +307,8 @@ impl<'a> Convert<'a> {
             let ends: &[u32; 1 + LANES] = ends.get(2 * done..)?.first_chunk()?;
             let left = levels - done;
             let values = self.four(ends, left, &mut wrong);
-            self.marks(ends, CHECKS.get((left + usize::from(!last)).min(FOUR + 1))?, &mut wrong);
+            let checks = CHECKS.get((left + usize::from(!last)).min(FOUR + 1))?;
+            wrong.marks |= marks(self.frame, ends, checks);
             // SAFETY: `done` is less than `levels`, and room for four levels more is reserved. Any
             // bits are a `Level`, which is two `i64` in this order.
             unsafe {
@@ -324,11 +331,11 @@ impl<'a> Convert<'a> {
     #[inline]
     fn four(&self, ends: &[u32; 1 + LANES], left: usize, wrong: &mut Wrong) -> [__m256i; 2] {
         // SAFETY: as many bytes behind references to one element less.
-        let (before, after) = unsafe {
+        let (from, to) = unsafe {
             let at = ends.as_ptr();
             (_mm256_loadu_si256(at.cast()), _mm256_loadu_si256(at.add(1).cast()))
         };
-        let length = _mm256_sub_epi32(_mm256_sub_epi32(after, before), self.gaps);
+        let length = _mm256_sub_epi32(_mm256_sub_epi32(to, from), self.gaps);
         let badly = _mm256_or_si256(
             _mm256_cmpgt_epi32(length, self.longest),
             _mm256_cmpgt_epi32(self.shortest, length),
@@ -343,7 +350,7 @@ impl<'a> Convert<'a> {
         let mut groups = |index: usize, lengths: __m256i, pick: i32| {
             let price = ends.get(1 + 2 * index).copied().unwrap_or(0);
             let qty = ends.get(2 + 2 * index).copied().unwrap_or(0);
-            let text = _mm256_set_m128i(self.before(qty), self.before(price));
+            let text = _mm256_set_m128i(before(self.frame, qty), before(self.frame, price));
             let pick = _mm256_set_m128i(_mm_set1_epi8(pick as i8 + 1), _mm_set1_epi8(pick as i8));
             let length = _mm256_shuffle_epi8(lengths, pick);
             let lane = _mm256_broadcastsi128_si256(iota());
@@ -360,45 +367,54 @@ impl<'a> Convert<'a> {
         let second = join(groups(2, high, 0), groups(3, high, 2));
         [first, second]
     }
+}
 
-    /// Compares what stands behind the numbers of four levels, as far as `checks` says.
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    #[inline]
-    fn marks(&self, ends: &[u32; 1 + LANES], checks: &[u64; FOUR], wrong: &mut Wrong) {
-        let [_, ends @ ..] = ends;
-        for ([price, qty], check) in ends.as_chunks().0.iter().zip(checks) {
-            let price = (self.after(*price) ^ AFTER_PRICE) & PRICE;
-            let qty = (self.after(*qty) ^ AFTER_QTY) << 24;
-            wrong.marks |= (price | qty) & check;
-        }
+/// What differs from the marks behind the numbers of four levels, as far as `checks` says.
+#[inline(always)]
+pub(super) fn marks(frame: Frame<'_>, ends: &[u32; 1 + LANES], checks: &[u64; FOUR]) -> u64 {
+    let [_, ends @ ..] = ends;
+    let mut wrong = 0;
+    for ([price, qty], check) in ends.as_chunks().0.iter().zip(checks) {
+        let price = (after(frame, *price) ^ AFTER_PRICE) & PRICE;
+        let qty = (after(frame, *qty) ^ AFTER_QTY) << 24;
+        wrong |= (price | qty) & check;
     }
+    wrong
+}
 
-    /// The 16 bytes before an end.
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    #[inline]
-    fn before(&self, end: u32) -> __m128i {
-        // SAFETY: an end is at least `LEAD` and at most one block behind the frame, where `PAD`
-        // bytes may be read (asserted above).
-        unsafe { _mm_loadu_si128(self.frame.padded().as_ptr().add(end as usize - TEXT_MAX).cast()) }
-    }
+/// Whether an array that ends at `end` ends as it must behind its last number, the `count`th.
+#[inline(always)]
+pub(super) fn is_closed(frame: Frame<'_>, ends: &[u32], count: usize, end: usize) -> Option<bool> {
+    let last = *ends.get(count)? as usize;
+    let closed = frame.padded().get(last..last + 3)? == b"\"]]";
+    Some(closed && count.is_multiple_of(2) && last + 3 == end)
+}
 
-    /// The eight bytes from an end on.
-    #[inline(always)]
-    fn after(&self, end: u32) -> u64 {
-        // SAFETY: as above.
-        unsafe { self.frame.padded().as_ptr().add(end as usize).cast::<u64>().read_unaligned() }
-    }
+/// The 16 bytes before an end.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+#[inline]
+pub(super) fn before(frame: Frame<'_>, end: u32) -> __m128i {
+    // SAFETY: an end is at least `LEAD` and at most one block behind the frame, where `PAD` bytes
+    // may be read (asserted above).
+    unsafe { _mm_loadu_si128(frame.padded().as_ptr().add(end as usize - TEXT_MAX).cast()) }
+}
+
+/// The eight bytes from an end on.
+#[inline(always)]
+fn after(frame: Frame<'_>, end: u32) -> u64 {
+    // SAFETY: as above.
+    unsafe { frame.padded().as_ptr().add(end as usize).cast::<u64>().read_unaligned() }
 }
 
 /// Levels converted at once.
-const FOUR: usize = LANES / 2;
+pub(super) const FOUR: usize = LANES / 2;
 
 /// The bits of a level's marks that are about its price.
 const PRICE: u64 = 0xff_ffff;
 
 /// Which marks of four levels are compared, by the number of levels that are left, and one more
 /// where others follow: the marks behind the last level are not those between two.
-static CHECKS: [[u64; FOUR]; FOUR + 2] = {
+pub(super) static CHECKS: [[u64; FOUR]; FOUR + 2] = {
     const ALL: u64 = u64::MAX;
     [
         [0; FOUR],
@@ -412,12 +428,12 @@ static CHECKS: [[u64; FOUR]; FOUR + 2] = {
 
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 #[inline]
-fn splat(byte: u8) -> __m256i {
+pub(super) fn splat(byte: u8) -> __m256i {
     _mm256_set1_epi8(byte as i8)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 #[inline]
-fn iota() -> __m128i {
+pub(super) fn iota() -> __m128i {
     _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 }
