@@ -458,6 +458,7 @@ impl LocalBook {
         observer: &mut O,
     ) -> Outcome {
         let before = self.before();
+        self.book.settle();
         let rule = self.sequencer.rule();
         let verdict = match message.kind {
             BookKind::Delta => self.delta(message, times, observer),

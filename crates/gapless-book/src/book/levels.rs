@@ -383,13 +383,18 @@ impl Levels {
     /// Lets `near` grow with the side, to three keys a level or more, or go after the best price.
     #[cold]
     fn follow(&mut self, best: u64) {
-        self.misses = 0;
+        let misses = core::mem::take(&mut self.misses);
         let keys = self.near.keys();
         if keys < KEYS_MAX && self.len >= (keys / 3).max(KEYS_MIN / 4) {
             return self.widen(best);
         }
         let Some(base) = self.near.step_to(best) else { return };
         let (first, last) = self.near.ends();
+        if base.abs_diff(first) > keys as u64 && misses < 2 * self.len {
+            // That moves all levels: not for a best price that may be gone with the next message.
+            self.misses = misses;
+            return;
+        }
         self.leave(base);
         let (new_first, new_last) = self.near.ends();
         if base < first {
