@@ -1,8 +1,8 @@
 //! Row E: recorded frames, in the order in which they came, to a published top of the book.
 //!
-//! Publication is a plain copy of the first [`DEPTH`] levels a side, the same for all: nothing is
-//! published while a book is not live or is crossed. Invariant: only the book deltas are timed;
-//! snapshots are put in between them, untimed.
+//! Publication is a plain copy of the first [`DEPTH`] levels a side; nothing is published while a
+//! book is not live or is crossed. Ours leaves a side that its book says is the same as it was.
+//! Invariant: only the book deltas are timed; snapshots are put in between them, untimed.
 
 use crate::frames::Frames;
 use crate::measure::Contender;
@@ -241,6 +241,20 @@ impl Top {
         self.lens = (fill(&mut self.bids, bids), fill(&mut self.asks, asks));
     }
 
+    /// Publishes the top of a book, of which this is the one before, or nothing.
+    #[inline]
+    fn follow(&mut self, book: &Book) {
+        let published = self.lens != (0, 0);
+        let nth = |levels: &[Level; DEPTH], len| (len == DEPTH).then_some(levels[DEPTH - 1].price);
+        let (bid, ask) = (nth(&self.bids, self.lens.0), nth(&self.asks, self.lens.1));
+        if !published || book.may_differ(Side::Bid, bid) {
+            self.lens.0 = book.side(Side::Bid).top(&mut self.bids);
+        }
+        if !published || book.may_differ(Side::Ask, ask) {
+            self.lens.1 = book.side(Side::Ask).top(&mut self.asks);
+        }
+    }
+
     /// Brings every level to smaller scales, which it fits.
     fn shrink(&mut self, from: Scales, to: Scales) {
         let step = |from: u8, to: u8| POW10[usize::from(from - to)];
@@ -268,28 +282,33 @@ fn fill(into: &mut [Level; DEPTH], levels: impl Iterator<Item = Level>) -> usize
     len
 }
 
-/// Takes what a session makes and publishes it.
+/// Takes what a session makes and publishes it, each book where its readers look.
 #[derive(Default)]
 pub struct Publisher {
-    top: Top,
+    /// By number of the book.
+    tops: Vec<Top>,
+    /// The book that was last published.
+    last: Option<usize>,
     scales: Scales,
 }
 
 impl Publisher {
-    #[inline]
-    fn publish(&mut self, book: &Book) {
-        self.scales = book.scales();
-        self.top.publish(book.depth(Side::Bid, DEPTH), book.depth(Side::Ask, DEPTH));
+    fn top(&mut self, id: BookId) -> &mut Top {
+        let index = id.0 as usize;
+        if index >= self.tops.len() {
+            self.tops.resize(index + 1, Top::default());
+        }
+        &mut self.tops[index]
     }
 }
 
 impl Handler for Publisher {
     #[inline]
-    fn book(&mut self, _: BookId, entry: &BookEntry, _: &Outcome) {
-        match entry.local.live() {
-            Some(book) => self.publish(book),
-            None => self.top.clear(),
-        }
+    fn book(&mut self, id: BookId, entry: &BookEntry, _: &Outcome) {
+        let top = self.top(id);
+        let Some(book) = entry.local.live() else { return top.clear() };
+        top.follow(book);
+        (self.last, self.scales) = (Some(id.0 as usize), book.scales());
     }
 }
 
@@ -305,7 +324,7 @@ pub struct Ours<'w> {
     isa: Isa,
     sessions: Vec<AnySession>,
     buffer: FrameBuf,
-    publisher: Publisher,
+    publishers: Vec<Publisher>,
     at: usize,
 }
 
@@ -313,8 +332,8 @@ impl<'w> Ours<'w> {
     /// Sessions that have seen nothing.
     #[must_use]
     pub fn new(feed: &'w Feed, isa: Isa) -> Self {
-        let (buffer, publisher) = (FrameBuf::new(), Publisher::default());
-        Self { feed, isa, sessions: Vec::new(), buffer, publisher, at: 0 }
+        let (sessions, publishers) = (Vec::new(), Vec::new());
+        Self { feed, isa, sessions, buffer: FrameBuf::new(), publishers, at: 0 }
     }
 }
 
@@ -331,6 +350,7 @@ impl Contender for Ours<'_> {
             session
         };
         self.sessions = (0..self.feed.lines).map(session).collect();
+        self.publishers = (0..self.feed.lines).map(|_| Publisher::default()).collect();
         self.at = 0;
     }
 
@@ -338,7 +358,8 @@ impl Contender for Ours<'_> {
         let until = self.feed.items[item];
         for step in &self.feed.steps[self.at..until] {
             let session = &mut self.sessions[step.line];
-            let (now, payload, publisher) = (step.recv_ns, &step.payload, &mut self.publisher);
+            let publisher = &mut self.publishers[step.line];
+            let (now, payload) = (step.recv_ns, &step.payload);
             match step.kind {
                 RecordKind::Open => session.connect(&String::from_utf8_lossy(payload), publisher),
                 RecordKind::Http => session.rest(now, &step.source, payload, publisher),
@@ -346,21 +367,22 @@ impl Contender for Ours<'_> {
             }
         }
         self.at = until + 1;
-        self.publisher.top.clear();
+        self.publishers[self.feed.steps[until].line].last = None;
         self.buffer.fill(&self.feed.steps[until].payload);
     }
 
     fn run(&mut self, item: usize) {
         let step = &self.feed.steps[self.feed.items[item]];
         let session = &mut self.sessions[step.line];
-        session.frame(step.recv_ns, self.buffer.frame(), &mut self.publisher);
+        session.frame(step.recv_ns, self.buffer.frame(), &mut self.publishers[step.line]);
     }
 
     fn answer(&mut self, item: usize) -> u64 {
-        let What::Delta { scales, .. } = self.feed.steps[self.feed.items[item]].what else {
-            return 0;
-        };
-        self.publisher.top.digest(self.publisher.scales, scales)
+        let step = &self.feed.steps[self.feed.items[item]];
+        let What::Delta { scales, .. } = step.what else { return 0 };
+        let publisher = &self.publishers[step.line];
+        let top = publisher.last.and_then(|at| publisher.tops.get(at)).cloned();
+        top.unwrap_or_default().digest(publisher.scales, scales)
     }
 }
 

@@ -144,9 +144,12 @@ fn turns(
     turn: usize,
     mut each: impl FnMut(usize, &mut dyn Contender, usize),
 ) {
-    contenders.iter_mut().for_each(|contender| contender.reset());
     for start in (0..items).step_by(turn.max(1)) {
         for (index, contender) in contenders.iter_mut().enumerate() {
+            if start == 0 {
+                // Right before its turn: a rival that clears much memory would take its caches.
+                contender.reset();
+            }
             for item in start..items.min(start.saturating_add(turn)) {
                 each(index, contender.as_mut(), item);
             }
