@@ -13,7 +13,7 @@ use gapless_book::event::{Event, Level, Side};
 use gapless_book::local::Outcome;
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::registry::{AnySession, VenueId};
-use gapless_venues::session::{Action, Handler, SessionConfig, Stage};
+use gapless_venues::session::{Action, Handler, SessionConfig, Stage, UNCLAIMED_MAX};
 use gapless_venues::wire::{Reject, WireError, WireErrorKind};
 use std::collections::HashMap;
 use std::io::Read;
@@ -297,16 +297,21 @@ impl Driver {
     }
 
     /// A REST body has no connection: it is offered to all of its input (capture.md). Events are
-    /// told once.
+    /// told once. What they keep of it for later is bounded for the input, not for each of them.
     fn http<W: Watcher>(&mut self, input: usize, record: &Record<'_>, watcher: &mut W) {
         self.stats.frames += 1;
         self.stats.bytes += record.payload.len() as u64;
         let mut first = true;
+        let ours = self.lines.iter().filter(|line| line.input == input);
+        let kept: usize = ours.map(|line| line.session.unclaimed_bytes()).sum();
+        let mut left = UNCLAIMED_MAX.saturating_sub(kept);
         for (index, line) in (0u32..).zip(&mut self.lines) {
             if line.input != input {
                 continue;
             }
             watcher.line(LineId(index));
+            let most = line.session.unclaimed_bytes() + left;
+            line.session.keep_at_most(most);
             let (now, url) = (record.recv_ns, record.source);
             if first {
                 line.session.rest(now, url, record.payload, watcher);
@@ -314,6 +319,7 @@ impl Driver {
                 line.session.rest(now, url, record.payload, &mut Again(watcher));
             }
             first = false;
+            left = most.saturating_sub(line.session.unclaimed_bytes());
         }
         if first && let Some(origin) = self.origins.get_mut(input) {
             if origin.early_bytes + record.payload.len() > UNTOLD_BYTES_MAX {

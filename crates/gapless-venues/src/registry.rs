@@ -126,6 +126,17 @@ macro_rules! venues {
                 match self { $(Self::$id(session) => session.only(symbols)),* }
             }
 
+            /// See [`Session::unclaimed_bytes`].
+            #[must_use]
+            pub fn unclaimed_bytes(&self) -> usize {
+                match self { $(Self::$id(session) => session.unclaimed_bytes()),* }
+            }
+
+            /// See [`Session::keep_at_most`].
+            pub fn keep_at_most(&mut self, bytes: usize) {
+                match self { $(Self::$id(session) => session.keep_at_most(bytes)),* }
+            }
+
             /// See [`Session::frame`].
             #[inline]
             pub fn frame<H: Handler>(&mut self, recv_ns: i64, frame: Frame<'_>, handler: &mut H) {

@@ -147,7 +147,8 @@ impl SessionConfig {
 pub const REJECTS_MAX: u32 = 1000;
 /// A book that gets deltas but no snapshot for this long asks for one (C32, protocols.md 4.7).
 pub const SNAPSHOT_WAIT_NS: i64 = 2_000_000_000;
-/// Most bytes of REST bodies kept for books that have not appeared yet.
+/// Most bytes kept of REST answers, their names included, for books that have not appeared yet.
+/// Connections that are offered the same answers share it ([`Session::keep_at_most`]).
 pub const UNCLAIMED_MAX: usize = 64 * 1024 * 1024;
 
 /// One connection of one venue.
@@ -183,6 +184,7 @@ struct Line {
     /// REST bodies that came before their books.
     unclaimed: Vec<Unclaimed>,
     unclaimed_bytes: usize,
+    unclaimed_max: usize,
     /// Channels whose first push after subscribing has passed.
     pushed: Vec<String>,
     /// Subscriptions that were not answered yet, by request id.
@@ -217,11 +219,22 @@ struct Unclaimed {
     body: Vec<u8>,
 }
 
+impl Unclaimed {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.symbol.len() + self.url.len() + self.body.len()
+    }
+}
+
 impl<V: Venue> Session<V> {
     /// A session that has not connected.
     #[must_use]
     pub fn new(venue: V, config: SessionConfig) -> Self {
-        let line = Line { market: venue.market(""), next_id: 1, ..Line::default() };
+        let line = Line {
+            market: venue.market(""),
+            next_id: 1,
+            unclaimed_max: UNCLAIMED_MAX,
+            ..Line::default()
+        };
         Self {
             venue,
             config,
@@ -337,6 +350,17 @@ impl<V: Venue> Session<V> {
     pub fn only(&mut self, symbols: &[String]) {
         self.line.only = symbols.to_vec();
         self.line.forget_kinds();
+    }
+
+    /// Bytes kept of REST answers whose books have not appeared yet.
+    #[must_use]
+    pub const fn unclaimed_bytes(&self) -> usize {
+        self.line.unclaimed_bytes
+    }
+
+    /// Bounds [`Session::unclaimed_bytes`]; what is kept already stays.
+    pub const fn keep_at_most(&mut self, bytes: usize) {
+        self.line.unclaimed_max = bytes;
     }
 
     /// Uses one instruction set's kernels instead of the best that the machine has.
@@ -882,7 +906,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
             .partition::<Vec<_>, _>(|kept| kept.symbol == symbol);
         self.line.unclaimed = others;
         for kept in ours {
-            self.line.unclaimed_bytes -= kept.body.len();
+            self.line.unclaimed_bytes -= kept.bytes();
             self.reparse(Origin::Rest { url: &kept.url }, &kept.body);
         }
     }
@@ -937,13 +961,13 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
         if !self.line.wants(event.symbol) {
             return;
         }
-        let body = event.raw.to_vec();
-        if self.line.unclaimed_bytes + body.len() > UNCLAIMED_MAX {
+        let (symbol, url) = (event.symbol.to_owned(), self.rest.unwrap_or("").to_owned());
+        let kept = Unclaimed { symbol, url, body: event.raw.to_vec() };
+        if self.line.unclaimed_bytes + kept.bytes() > self.line.unclaimed_max {
             return self.handler.unattributed(event);
         }
-        self.line.unclaimed_bytes += body.len();
-        let (symbol, url) = (event.symbol.to_owned(), self.rest.unwrap_or("").to_owned());
-        self.line.unclaimed.push(Unclaimed { symbol, url, body });
+        self.line.unclaimed_bytes += kept.bytes();
+        self.line.unclaimed.push(kept);
     }
 
     /// A whole book without a symbol (rulings 0.6.6 and C13).
