@@ -144,6 +144,29 @@ fn a_checksum_after_messages_without_one_is_not_held_against_the_book() {
 }
 
 #[test]
+fn a_run_tells_of_everything_that_it_could_not_read() {
+    let folder = std::env::temp_dir().join(format!("gapless-several-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let frame = "{\"jsonrpc\":\"2.0\",\"method\":\"heartbeat\"}";
+    for (name, text) in [
+        ("a.cap", format!("1\tR\tws\t{frame}\nno time\n2\tR\tws\t{frame}\nnor here\n")),
+        ("b.cap", "1\tR\tws\t{\"result\":null,\"id\":1}\n".to_owned()),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let mut replay = Replay::open([folder.display().to_string()]).unwrap();
+    let told = replay.run(&mut ()).unwrap_err().to_string();
+    let missing = ["/no/such/a.cap", "/no/such/b.cap"].map(str::to_owned);
+    let unopened = Replay::open(missing).unwrap_err().to_string();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let says = |what: &str| assert!(told.lines().any(|line| line.contains(what)), "{what}: {told}");
+    says("a.cap: line 2 ");
+    says("a.cap: line 4 ");
+    says("b.cap: its frames do not tell the venue");
+    assert_eq!((told.lines().count(), unopened.lines().count()), (3, 2), "{told}\n{unopened}");
+}
+
+#[test]
 fn a_recording_whose_venue_nothing_tells_is_an_error() {
     let path = std::env::temp_dir().join(format!("gapless-untold-{}.cap", std::process::id()));
     std::fs::write(&path, "1\tR\tws\t{\"result\":null,\"id\":1}\n".repeat(5000)).unwrap();

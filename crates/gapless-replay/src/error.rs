@@ -158,9 +158,49 @@ pub enum ReplayError {
         /// What the decoder said.
         error: io::Error,
     },
+    /// Several of these.
+    #[error("{}", listed(.first, .others, *.more))]
+    Several {
+        /// The first one.
+        first: Box<ReplayError>,
+        /// Those after it, [`ERRORS_MAX`] with it.
+        others: Vec<ReplayError>,
+        /// How many came after them.
+        more: u64,
+    },
+}
+
+/// Most errors that [`ReplayError::Several`] keeps; a damaged file may have one a line.
+pub const ERRORS_MAX: usize = 100;
+
+/// One a line.
+fn listed(first: &ReplayError, others: &[ReplayError], more: u64) -> String {
+    let mut text = first.to_string();
+    for other in others {
+        text.push_str(&format!("\n{other}"));
+    }
+    if more > 0 {
+        text.push_str(&format!("\nand {more} more"));
+    }
+    text
 }
 
 impl ReplayError {
+    /// This error and one that came after it.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        let (first, mut others, mut more) = match self {
+            Self::Several { first, others, more } => (first, others, more),
+            one => (Box::new(one), Vec::new(), 0),
+        };
+        if others.len() + 1 < ERRORS_MAX {
+            others.push(next);
+        } else {
+            more += 1;
+        }
+        Self::Several { first, others, more }
+    }
+
     /// The input that it is about.
     #[must_use]
     pub fn file(&self) -> &FileName {
@@ -177,6 +217,7 @@ impl ReplayError {
             | Self::LineTooLong { file, .. }
             | Self::Truncated { file, .. }
             | Self::Corrupt { file, .. } => file,
+            Self::Several { first, .. } => first.file(),
         }
     }
 
@@ -185,6 +226,7 @@ impl ReplayError {
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::BadLine { line, .. } | Self::LineTooLong { line, .. } => Some(*line),
+            Self::Several { first, .. } => first.line(),
             _ => None,
         }
     }
@@ -192,7 +234,13 @@ impl ReplayError {
     /// Whether the input ends here. If not, one line is lost and reading goes on after it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::BadLine { .. } | Self::LineTooLong { .. })
+        match self {
+            Self::BadLine { .. } | Self::LineTooLong { .. } => false,
+            Self::Several { first, others, .. } => {
+                first.is_fatal() || others.iter().any(Self::is_fatal)
+            }
+            _ => true,
+        }
     }
 }
 
@@ -241,6 +289,23 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("a\\nb\\u{1b}[31m: is empty"), "{text}");
         assert!(!text.contains('\n') && !text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn several_errors_are_listed_and_bounded() {
+        let line = |line| {
+            let file = FileName::new("a");
+            ReplayError::BadLine { file, line, byte: 0, what: "no time", fix: "mend it" }
+        };
+        let two = line(7).and(line(8));
+        let lines: Vec<_> =
+            ["7", "8"].map(|n| format!("a: line {n} (byte 0): no time; mend it")).into();
+        assert_eq!(two.to_string(), lines.join("\n"));
+        assert_eq!((two.line(), two.is_fatal()), (Some(7), false));
+        assert!(two.and(ReplayError::Empty { file: FileName::new("b") }).is_fatal());
+        let many = (1..=1000).map(line).reduce(ReplayError::and).unwrap().to_string();
+        assert_eq!(many.lines().count(), ERRORS_MAX + 1);
+        assert!(many.ends_with("and 900 more"), "{many}");
     }
 
     #[test]

@@ -80,18 +80,18 @@ impl Replay {
     /// Opens files, folders, patterns or `-`, with the default choices.
     ///
     /// # Errors
-    /// The first input that cannot be opened.
+    /// Every input that cannot be opened.
     pub fn open<I: IntoIterator<Item = S>, S: Into<String>>(paths: I) -> Result<Self, ReplayError> {
         let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
         let inputs = match input::find(&paths) {
             Ok(inputs) => inputs,
-            Err(errors) => match errors.into_iter().next() {
+            Err(errors) => match errors.into_iter().reduce(ReplayError::and) {
                 Some(error) => return Err(error),
                 None => Vec::new(),
             },
         };
         let (replay, failures) = Self::with(inputs, Choices::default());
-        match failures.into_iter().next() {
+        match failures.into_iter().reduce(ReplayError::and) {
             Some(error) => Err(error),
             None => Ok(replay),
         }
@@ -122,18 +122,22 @@ impl Replay {
     /// Reads everything to the end.
     ///
     /// # Errors
-    /// The first input that cannot be read on.
+    /// The inputs and lines that could not be read ([`ReplayError::Several`] where they are more
+    /// than one); the others were.
     pub fn run<W: Watcher>(&mut self, watcher: &mut W) -> Result<Stopped, ReplayError> {
-        let mut first = None;
+        let mut errors: Option<ReplayError> = None;
         let stopped = self.run_while(
             watcher,
             |_, _| true,
             |_| {},
             |error| {
-                first.get_or_insert(error);
+                errors = Some(match errors.take() {
+                    Some(errors) => errors.and(error),
+                    None => error,
+                });
             },
         );
-        first.map_or(Ok(stopped), Err)
+        errors.map_or(Ok(stopped), Err)
     }
 
     /// Reads until the end, or until `go_on` says no; it is asked before every item. `wait_until`
