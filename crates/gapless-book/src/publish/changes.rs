@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::region::Region;
 use super::ring::{self, Overrun, RingWords, RingWriter, Slot};
 use super::seqlock::get;
-use super::status::Status;
+use super::status::{Status, StatusWords};
 use crate::event::Level;
 use alloc::vec::Vec;
 
@@ -75,15 +75,20 @@ pub(super) fn append(
     ring: &mut RingWriter,
     words: RingWords<'_>,
     kind: ChangeKind,
-    status: &Status,
+    status: &StatusWords,
     (bids, asks): (&[Level], &[Level]),
 ) {
     let counts = kind as u64 | (bids.len() as u64) << 8 | (asks.len() as u64) << 36;
-    let [standing, seq, recv, venue, published] = status.encode();
+    let [standing, seq, recv, venue, published] = *status;
     let head = [[counts, standing], [seq, recv], [venue, published]];
-    let levels = bids.iter().chain(asks).map(|level| [level.price as u64, level.qty as u64]);
     let len = HEAD_SLOTS + bids.len() + asks.len();
-    ring.append(words, len, head.into_iter().chain(levels));
+    ring.append(words, len, |words, position| {
+        let pair = |level: &Level| [level.price as u64, level.qty as u64];
+        ring::store(words, position, head.into_iter());
+        let position = position + HEAD_SLOTS as u64;
+        ring::store(words, position, bids.iter().map(pair));
+        ring::store(words, position + bids.len() as u64, asks.iter().map(pair));
+    });
 }
 
 /// Follows the changes of one publication; each reader has its own.

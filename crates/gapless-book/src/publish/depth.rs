@@ -1,18 +1,21 @@
 //! The best N levels of both sides with their status, written by difference.
 //!
-//! The writer keeps what it stored last, finds the new levels in its own book, and stores only the
-//! words that differ: a message that changes one size touches one line of levels, and a reader of
-//! five levels reads three lines.
+//! The writer keeps the levels that it shows and stores only what differs: a message that changes
+//! one size touches one line of levels, and a reader of five levels reads three lines. A new size
+//! is put where the old one was; where levels come or go, or a message changes many, the best are
+//! looked up in the book. (Moving levels up and down instead, as they come and go, was tried: its
+//! mispredicted branches cost more than the walk.)
 
 use super::layout::DepthWords;
 use super::seqlock::{self, Busy, Lock, get, put};
-use super::status::{STATUS_WORDS, Status};
+use super::status::{Status, StatusWords};
 use super::sync::AtomicU64;
-use crate::book::{Book, Levels};
+use crate::book::{Book, Change, Levels};
 use crate::event::{Level, Side};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// The best levels of both sides with their status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,21 +53,21 @@ impl DepthWriter {
 
     /// A level of the book changed.
     #[inline(always)]
-    pub(super) fn changed(&mut self, side: Side, price: i64) {
+    pub(super) fn changed(&mut self, side: Side, level: Level, change: Change) {
         match side {
-            Side::Bid => self.bids.changed(price),
-            Side::Ask => self.asks.changed(price),
+            Side::Bid => self.bids.changed(level, change),
+            Side::Ask => self.asks.changed(level, change),
         }
     }
 
     /// Any level may have changed.
     pub(super) fn all_changed(&mut self) {
-        (self.bids.is_due, self.asks.is_due) = (true, true);
+        (self.bids.is_lost, self.asks.is_lost) = (true, true);
     }
 
     /// Replaces what is shown.
     #[inline]
-    pub(super) fn store(&mut self, words: DepthWords<'_>, status: &Status, book: &Book) {
+    pub(super) fn store(&mut self, words: DepthWords<'_>, status: &StatusWords, book: &Book) {
         // Found before the lock opens, so that readers wait for the stores alone.
         self.bids.find(book.side(Side::Bid));
         self.asks.find(book.side(Side::Ask));
@@ -72,17 +75,21 @@ impl DepthWriter {
     }
 
     /// Replaces the status and leaves the levels.
-    pub(super) fn store_found(&mut self, words: DepthWords<'_>, status: &Status) {
+    #[inline]
+    pub(super) fn store_found(&mut self, words: DepthWords<'_>, status: &StatusWords) {
         let [lock, standing, seq, recv, venue, published, counts, _] = words.head;
         self.lock.open(lock);
         let status_words = [standing, seq, recv, venue, published];
-        status_words.into_iter().zip(status.encode()).for_each(|(word, value)| put(word, value));
+        status_words.into_iter().zip(status).for_each(|(word, value)| put(word, *value));
         self.bids.store(words.bids);
         self.asks.store(words.asks);
         put(counts, self.bids.len as u64 | (self.asks.len as u64) << 32);
         self.lock.close(lock);
     }
 }
+
+/// Edits of a side after which finding its levels anew costs no more.
+const EDITS_MAX: u32 = 4;
 
 /// One side as its writer knows it.
 #[derive(Debug)]
@@ -91,58 +98,79 @@ struct SideWriter {
     /// What the shared words say; beyond `len` it is old, in both.
     stored: Box<[Level]>,
     len: usize,
-    /// What they shall say.
+    /// What they shall say, if it is not lost.
     found: Box<[Level]>,
-    found_len: usize,
-    /// The book may have other levels than were stored.
-    is_due: bool,
+    is_lost: bool,
+    edits: u32,
+    /// The levels that may differ from what is stored.
+    differing: Range<usize>,
     /// Price of the last level that is shown, or the worst of all prices while there is room.
-    last_price: i64,
+    horizon: i64,
 }
 
 impl SideWriter {
     fn new(depth: usize, side: Side) -> Self {
         let levels = || vec![Level::default(); depth].into_boxed_slice();
-        let worst = worst_price(side);
-        let (stored, found) = (levels(), levels());
-        Self { side, stored, len: 0, found, found_len: 0, is_due: false, last_price: worst }
+        let (stored, found, horizon) = (levels(), levels(), worst_price(side));
+        let (differing, is_lost) = (depth..0, false);
+        Self { side, stored, len: 0, found, is_lost, edits: 0, differing, horizon }
     }
 
     #[inline(always)]
-    fn changed(&mut self, price: i64) {
-        self.is_due |= match self.side {
-            Side::Bid => price >= self.last_price,
-            Side::Ask => price <= self.last_price,
+    fn changed(&mut self, level: Level, change: Change) {
+        let is_shown = match self.side {
+            Side::Bid => level.price >= self.horizon,
+            Side::Ask => level.price <= self.horizon,
         };
+        if is_shown && !self.is_lost {
+            self.edits += 1;
+            self.is_lost = !matches!(change, Change::Updated { .. }) || self.edits > EDITS_MAX;
+            if !self.is_lost {
+                self.edit(level);
+            }
+        }
+    }
+
+    /// Puts a new size where the old one was.
+    #[inline]
+    fn edit(&mut self, level: Level) {
+        let mut known = self.found.iter_mut().take(self.len).enumerate();
+        if let Some((at, held)) = known.find(|(_, held)| held.price == level.price) {
+            *held = level;
+            self.differing = self.differing.start.min(at)..self.differing.end.max(at + 1);
+        }
     }
 
     #[inline]
     fn find(&mut self, levels: &Levels) {
-        if !self.is_due {
+        self.edits = 0;
+        if !core::mem::take(&mut self.is_lost) {
             return;
         }
-        self.found_len = levels.top(&mut self.found);
-        let last = self.found.last().filter(|_| self.found_len == self.found.len());
-        self.last_price = last.map_or(worst_price(self.side), |level| level.price);
+        self.len = levels.top(&mut self.found);
+        self.differing = 0..self.len;
+        let last = self.found.last().filter(|_| self.len == self.found.len());
+        self.horizon = last.map_or(worst_price(self.side), |level| level.price);
     }
 
     #[inline]
     fn store(&mut self, words: &[AtomicU64]) {
-        if !core::mem::take(&mut self.is_due) {
+        if self.differing.is_empty() {
             return;
         }
+        let none = self.found.len()..0;
+        let range = core::mem::replace(&mut self.differing, none);
         let (pairs, _) = words.as_chunks::<2>();
-        let levels = self.found.iter().zip(&mut self.stored).take(self.found_len);
-        for ([price, qty], (found, stored)) in pairs.iter().zip(levels) {
-            if found.price != stored.price {
+        let found = self.found.get(range.clone()).unwrap_or(&[]);
+        let stored = self.stored.get_mut(range.clone()).unwrap_or(&mut []);
+        let pairs = pairs.get(range).unwrap_or(&[]);
+        for ([price, qty], (found, stored)) in pairs.iter().zip(found.iter().zip(stored)) {
+            if found != stored {
                 put(price, found.price as u64);
-            }
-            if found.qty != stored.qty {
                 put(qty, found.qty as u64);
+                *stored = *found;
             }
-            *stored = *found;
         }
-        self.len = self.found_len;
     }
 }
 
@@ -162,7 +190,7 @@ pub(super) fn read(
 ) -> Result<(Status, usize, usize), Busy> {
     let [lock, standing, seq, recv, venue, published, counts, _] = words.head;
     let (status, counts) = seqlock::read(lock, || {
-        let status: [u64; STATUS_WORDS] = [standing, seq, recv, venue, published].map(get);
+        let status: StatusWords = [standing, seq, recv, venue, published].map(get);
         let counts = get(counts);
         let (bid_count, ask_count) = ((counts & 0xffff_ffff) as usize, (counts >> 32) as usize);
         let copied = copy(words.bids, bid_count, bids);

@@ -3,7 +3,7 @@
 use super::changes::{self, ChangeKind, HEAD_SLOTS};
 use super::checkpoint::{CheckpointWords, CheckpointWriter};
 use super::ring::{RingWords, RingWriter};
-use super::status::Status;
+use super::status::StatusWords;
 use crate::book::{Book, Levels};
 use crate::event::{Level, Side};
 use alloc::vec::Vec;
@@ -58,7 +58,7 @@ impl History {
         &mut self,
         ring: RingWords<'_>,
         checkpoints: CheckpointWords<'_>,
-        status: &Status,
+        status: &StatusWords,
         book: &Book,
     ) {
         let place = self.ring.position();
@@ -78,7 +78,7 @@ impl History {
     }
 
     /// Appends a status; the levels are as before.
-    pub(super) fn record_status(&mut self, ring: RingWords<'_>, status: &Status) {
+    pub(super) fn record_status(&mut self, ring: RingWords<'_>, status: &StatusWords) {
         changes::append(&mut self.ring, ring, ChangeKind::Delta, status, (&[], &[]));
     }
 

@@ -119,7 +119,7 @@ fn ring_of((intent, tail, slots): &Log) -> RingWords<'_> {
 /// A record of two slots, whose words say where it stands.
 fn append_record(ring: &mut RingWriter, log: &Log) {
     let at = ring.position() + 1;
-    ring.append(ring_of(log), 2, [[at, at], [at, at]].into_iter());
+    ring.append(ring_of(log), 2, |words, from| ring::store(words, from, [[at; 2]; 2].into_iter()));
 }
 
 /// Follows the log from its beginning; what is copied must be what was appended there.
@@ -200,7 +200,9 @@ fn change_and_copy(whole: &Whole) {
     for qty in 1..4 {
         copies.begin(whole.checkpoints(), ring.position());
         book.apply(&bid(qty), &mut ()).unwrap();
-        ring.append(ring_of(&whole.log), 1, [[qty as u64; 2]].into_iter());
+        ring.append(ring_of(&whole.log), 1, |words, from| {
+            ring::store(words, from, [[qty as u64; 2]].into_iter());
+        });
         while !copies.step(whole.checkpoints(), &book) {}
     }
 }

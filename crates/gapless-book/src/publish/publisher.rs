@@ -5,8 +5,8 @@ use super::history::History;
 use super::layout::{Config, Layout, LayoutError};
 use super::region::Region;
 use super::seqlock;
-use super::status::Status;
-use super::top::{Top, TopWriter};
+use super::status::{self, Status};
+use super::top::{Shown, TopWriter};
 use crate::book::{Book, Change, Observer};
 use crate::event::{Level, Side};
 use crate::local::{LocalBook, Reason, State};
@@ -27,7 +27,7 @@ pub struct Publisher<R: Region> {
     depth: DepthWriter,
     history: History,
     /// What is shown.
-    last: Top,
+    last: Shown,
     /// Snapshots that the book had taken when it was last published.
     snapshots: u64,
     is_closed: bool,
@@ -49,7 +49,8 @@ impl<R: Region> Publisher<R> {
     ) -> Result<Self, LayoutError> {
         let layout = Layout::of(config)?;
         layout.check_vacant(region.words())?;
-        let last = Top { status: Status::new(now_ns), bid: None, ask: None };
+        let none = Level::default();
+        let last = Shown { status: Status::new(now_ns).encode(), bid: none, ask: none };
         let mut publisher = Self {
             region,
             layout,
@@ -73,19 +74,20 @@ impl<R: Region> Publisher<R> {
     /// the clock of [`Publisher::create`]. The book must be the one whose changes were observed.
     #[inline]
     pub fn publish(&mut self, book: &LocalBook, now_ns: i64) {
-        let status = Status::of(book, now_ns);
         let levels = book.last_known();
+        let (bid, ask) = (levels.best_bid(), levels.best_ask());
+        let is_crossed = bid.zip(ask).is_some_and(|(bid, ask)| bid.price >= ask.price);
+        let status = status::words(book, is_crossed, now_ns);
         let snapshots = book.counters().snapshots;
-        let last = &self.last.status;
-        let same_book = (snapshots, status.epoch) == (self.snapshots, last.epoch);
-        if !same_book || status.scales != last.scales {
+        let is_same = status::generation(&status) == status::generation(&self.last.status);
+        if !is_same || snapshots != self.snapshots {
             // Levels went, or were scaled, that nobody was told of.
             self.snapshots = snapshots;
             self.depth.all_changed();
             self.history.all_changed();
         }
-        let top = Top { status, bid: levels.best_bid(), ask: levels.best_ask() };
-        self.show(top, Some(levels));
+        let (bid, ask) = (bid.unwrap_or_default(), ask.unwrap_or_default());
+        self.show(Shown { status, bid, ask }, Some(levels));
         self.record(levels);
     }
 
@@ -102,8 +104,9 @@ impl<R: Region> Publisher<R> {
     pub fn close(&mut self, now_ns: i64) {
         if !core::mem::replace(&mut self.is_closed, true) {
             let (state, reason) = (State::Stale, Reason::Closed);
-            let status = Status { state, reason, published_ns: now_ns, ..self.last.status };
-            self.show_always(Top { status, ..self.last }, None);
+            let last = Status::decode(self.last.status);
+            let status = Status { state, reason, published_ns: now_ns, ..last }.encode();
+            self.show_always(Shown { status, ..self.last }, None);
             self.record_status();
         }
     }
@@ -130,48 +133,57 @@ impl<R: Region> Publisher<R> {
         }
     }
 
-    #[inline]
-    fn show(&mut self, top: Top, levels: Option<&Book>) {
+    #[inline(always)]
+    fn show(&mut self, shown: Shown, levels: Option<&Book>) {
         if !self.is_closed {
-            self.show_always(top, levels);
+            self.show_always(shown, levels);
         }
     }
 
     /// Replaces what is shown; `None` leaves the depth's levels as they are.
-    #[inline]
-    fn show_always(&mut self, top: Top, levels: Option<&Book>) {
+    #[inline(always)]
+    fn show_always(&mut self, shown: Shown, levels: Option<&Book>) {
+        let ([standing, ..], [last, ..]) = (&shown.status, &self.last.status);
+        if standing == last {
+            self.show_both(false, shown, levels);
+        } else {
+            self.turn(shown, levels);
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, shown: Shown, levels: Option<&Book>) {
+        self.show_both(true, shown, levels);
+    }
+
+    #[inline(always)]
+    fn show_both(&mut self, turned: bool, shown: Shown, levels: Option<&Book>) {
         let words = self.region.words();
         let (Some(top_words), Some(depth_words)) = (Layout::top(words), self.layout.depth(words))
         else {
             return;
         };
-        let turned = !top.status.same_standing(&self.last.status);
-        self.last = top;
+        self.last = shown;
         let depth = &mut self.depth;
         // A reader that one has told that the book is not live is not told otherwise by the other.
         seqlock::put_both(
             turned,
             &mut self.top,
             |held| held.hold(top_words),
-            |shown| shown.store(top_words, &top),
+            |top| top.store(top_words, &shown),
             || match levels {
-                Some(book) => depth.store(depth_words, &top.status, book),
-                None => depth.store_found(depth_words, &top.status),
+                Some(book) => depth.store(depth_words, &shown.status, book),
+                None => depth.store_found(depth_words, &shown.status),
             },
         );
     }
 }
 
 impl<R: Region> Observer for Publisher<R> {
-    #[inline]
+    #[inline(always)]
     fn level(&mut self, side: Side, level: Level, change: Change) {
-        let changed = match change {
-            Change::Inserted | Change::Removed { .. } => true,
-            Change::Updated { old } => old != level.qty,
-            Change::Absent | Change::Full => false,
-        };
-        if changed {
-            self.depth.changed(side, level.price);
+        if !matches!(change, Change::Absent | Change::Full) {
+            self.depth.changed(side, level, change);
             self.history.changed(side, level);
         }
     }
@@ -179,6 +191,7 @@ impl<R: Region> Observer for Publisher<R> {
 
 impl<R: Region> Drop for Publisher<R> {
     fn drop(&mut self) {
-        self.close(self.last.status.published_ns);
+        let [.., published] = self.last.status;
+        self.close(published as i64);
     }
 }

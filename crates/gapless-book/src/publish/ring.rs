@@ -26,6 +26,15 @@ pub(super) struct RingWords<'a> {
 }
 
 impl<'a> RingWords<'a> {
+    /// The `len` slots from a position on, in two runs: the second begins the ring anew.
+    #[inline(always)]
+    pub(super) fn runs(self, position: u64, len: usize) -> [&'a [Slot]; 2] {
+        let at = position as usize & self.slots.len().wrapping_sub(1);
+        let rest = self.slots.get(at..).unwrap_or(&[]);
+        let first = rest.get(..len).unwrap_or(rest);
+        [first, self.slots.get(..len - first.len()).unwrap_or(&[])]
+    }
+
     /// Slots from a position on, all around the ring.
     #[inline(always)]
     pub(super) fn from(self, position: u64) -> impl Iterator<Item = &'a Slot> {
@@ -58,13 +67,13 @@ impl RingWriter {
         self.position
     }
 
-    /// Appends a record of `len` slots.
+    /// Appends a record of `len` slots, which `store` fills from the position that it is given.
     #[inline]
     pub(super) fn append(
         &mut self,
         words: RingWords<'_>,
         len: usize,
-        record: impl Iterator<Item = [u64; 2]>,
+        store: impl FnOnce(RingWords<'_>, u64),
     ) {
         let end = self.position + len as u64;
         if taken(Site::Intent) {
@@ -72,12 +81,25 @@ impl RingWriter {
         }
         // Pairs with the fence in `read`: who sees a word from here on sees the intent.
         fence(Site::RingWriteFence, Ordering::Release);
-        for (slot, values) in words.from(self.position).zip(record) {
-            slot.iter().zip(values).for_each(|(word, value)| put(word, value));
-        }
+        store(words, self.position);
         self.position = end;
         // Pairs with the load in `tail`.
         words.tail.store(end, order(Site::TailWrite, Ordering::Release));
+    }
+}
+
+/// Stores slots of a record from a position on.
+#[inline(always)]
+pub(super) fn store(
+    words: RingWords<'_>,
+    position: u64,
+    mut values: impl ExactSizeIterator<Item = [u64; 2]>,
+) {
+    for run in words.runs(position, values.len()) {
+        for ([first, second], [a, b]) in run.iter().zip(values.by_ref()) {
+            put(first, a);
+            put(second, b);
+        }
     }
 }
 

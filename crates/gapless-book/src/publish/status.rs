@@ -5,6 +5,8 @@ use crate::local::{LocalBook, Reason, State};
 
 /// Words of a status.
 pub(super) const STATUS_WORDS: usize = 5;
+/// A status as it is published: standing, number, and the stamps of receipt, venue, publication.
+pub(super) type StatusWords = [u64; STATUS_WORDS];
 
 /// The number of a book that has taken no numbered message.
 const NO_SEQ: i64 = i64::MIN;
@@ -46,47 +48,16 @@ impl Status {
         }
     }
 
-    /// What a book says of itself; a crossed one is never live, whatever its policy let pass.
-    #[inline]
-    pub(super) fn of(book: &LocalBook, now_ns: i64) -> Self {
-        let (mut state, mut reason) = book.state();
-        let levels = book.last_known();
-        if state == State::Live && levels.is_crossed() {
-            (state, reason) = (State::Syncing, Reason::Crossed);
-        }
-        let times = book.last_times();
-        Self {
-            state,
-            reason,
-            epoch: book.epoch(),
-            scales: levels.scales(),
-            seq: book.seq(),
-            venue_ns: times.venue_ns,
-            recv_ns: times.recv_ns,
-            published_ns: now_ns,
-        }
-    }
-
-    /// Whether the two differ in what a reader may think of the levels.
-    #[inline]
-    pub(super) fn same_standing(&self, other: &Self) -> bool {
-        (self.state, self.reason, self.epoch) == (other.state, other.reason, other.epoch)
-    }
-
-    #[inline(always)]
-    pub(super) fn encode(&self) -> [u64; STATUS_WORDS] {
-        let standing = u64::from(self.state as u8)
-            | u64::from(self.reason as u8) << 8
-            | u64::from(self.scales.price) << 16
-            | u64::from(self.scales.qty) << 24
-            | u64::from(self.epoch) << 32;
+    /// As [`words`] gives it.
+    pub(super) fn encode(&self) -> StatusWords {
+        let standing = standing(self.state, self.reason, self.scales, self.epoch);
         let stamps = [self.recv_ns, self.venue_ns, self.published_ns];
         let [recv, venue, published] = stamps.map(|ns| ns as u64);
         [standing, self.seq.unwrap_or(NO_SEQ) as u64, recv, venue, published]
     }
 
     #[inline(always)]
-    pub(super) fn decode(words: [u64; STATUS_WORDS]) -> Self {
+    pub(super) fn decode(words: StatusWords) -> Self {
         let [standing, seq, recv, venue, published] = words;
         let [state, reason, price, qty, ..] = standing.to_le_bytes();
         let (state, reason) = standing_of(state, reason);
@@ -101,6 +72,36 @@ impl Status {
             published_ns: published as i64,
         }
     }
+}
+
+/// What a book says of itself; a crossed one is never live, whatever its policy let pass.
+///
+/// Words from the start: a [`Status`] that is put together in memory and then copied stalls on its
+/// own stores for longer than all of publication takes.
+#[inline(always)]
+pub(super) fn words(book: &LocalBook, is_crossed: bool, now_ns: i64) -> StatusWords {
+    let (mut state, mut reason) = book.state();
+    if state == State::Live && is_crossed {
+        (state, reason) = (State::Syncing, Reason::Crossed);
+    }
+    let (times, seq) = (book.last_times(), book.seq().unwrap_or(NO_SEQ));
+    let standing = standing(state, reason, book.last_known().scales(), book.epoch());
+    [standing, seq as u64, times.recv_ns as u64, times.venue_ns as u64, now_ns as u64]
+}
+
+#[inline(always)]
+fn standing(state: State, reason: Reason, scales: Scales, epoch: u32) -> u64 {
+    u64::from(state as u8)
+        | u64::from(reason as u8) << 8
+        | u64::from(scales.price) << 16
+        | u64::from(scales.qty) << 24
+        | u64::from(epoch) << 32
+}
+
+/// What of a status word stays as long as levels are edited and not replaced: scales and epoch.
+#[inline(always)]
+pub(super) const fn generation([standing, ..]: &StatusWords) -> u64 {
+    *standing >> 16
 }
 
 /// Codes that no writer of this layout stores are not trusted.

@@ -5,8 +5,7 @@
 
 use super::layout::TopWords;
 use super::seqlock::{self, Busy, Lock, get, put};
-use super::status::Status;
-use super::sync::AtomicU64;
+use super::status::{Status, StatusWords};
 use crate::event::Level;
 
 /// Best bid and ask with their status.
@@ -18,6 +17,14 @@ pub struct Top {
     pub bid: Option<Level>,
     /// Lowest ask; `None` if there is no ask.
     pub ask: Option<Level>,
+}
+
+/// The same as it is published; an absent level has size 0, which no level has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub status: StatusWords,
+    pub bid: Level,
+    pub ask: Level,
 }
 
 /// The writer's side.
@@ -36,26 +43,19 @@ impl TopWriter {
 
     /// Replaces what is shown.
     #[inline(always)]
-    pub(super) fn store(&mut self, words: &TopWords, top: &Top) {
+    pub(super) fn store(&mut self, words: &TopWords, shown: &Shown) {
         let [lock, standing, seq, recv, bid_price, bid_qty, ask_price, ask_qty, venue, published] =
             words;
-        let status = top.status.encode();
         self.lock.open(lock);
         // Every message changes words of both lines, so that sparing stores would spare nothing.
         let status_words = [standing, seq, recv, venue, published];
-        status_words.into_iter().zip(status).for_each(|(word, value)| put(word, value));
-        store_level(bid_price, bid_qty, top.bid);
-        store_level(ask_price, ask_qty, top.ask);
+        status_words.into_iter().zip(shown.status).for_each(|(word, value)| put(word, value));
+        put(bid_price, shown.bid.price as u64);
+        put(bid_qty, shown.bid.qty as u64);
+        put(ask_price, shown.ask.price as u64);
+        put(ask_qty, shown.ask.qty as u64);
         self.lock.close(lock);
     }
-}
-
-/// An absent level has size 0, which no level has.
-#[inline(always)]
-fn store_level(price: &AtomicU64, qty: &AtomicU64, level: Option<Level>) {
-    let level = level.unwrap_or_default();
-    put(price, level.price as u64);
-    put(qty, level.qty as u64);
 }
 
 #[inline(always)]
