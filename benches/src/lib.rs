@@ -4,7 +4,8 @@
 //! recordings ─► workload ─► frames  ─► P  bytes to integers
 //!                        ├► numbers ─► B  integers to books
 //!                        ├► feed    ─► E  bytes to a published top
-//!                        └► files   ─► H  a packed CSV to books
+//!                        ├► files   ─► H  a packed CSV to books
+//!                        └► numbers ─► V  a book to a reader on another core
 //! ```
 //! A row is measured by [`measure`], which interleaves its contenders and knows none of them;
 //! [`rows`] makes lines of what it found and [`goals`] says what they must reach. Our side of every
@@ -22,8 +23,11 @@ pub mod numbers;
 pub mod ours;
 pub mod parsed;
 pub mod passes;
+pub mod publish_rows;
 pub mod report;
 pub mod resident;
 pub mod rival;
 pub mod rows;
+pub mod shown;
+pub mod two_cores;
 pub mod workload;

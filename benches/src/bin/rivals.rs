@@ -7,7 +7,7 @@ use clap::Parser;
 use gapless_benches::goals::Goals;
 use gapless_benches::rows::{Line, Options};
 use gapless_benches::workload::{Catalog, RECORDINGS};
-use gapless_benches::{book_rows, end_rows, history, report, resident, rows};
+use gapless_benches::{book_rows, end_rows, history, publish_rows, report, resident, rows};
 use std::process::ExitCode;
 
 /// Measures gapless against its rivals: interleaved medians, answers compared.
@@ -89,6 +89,7 @@ fn measure(
         rows::parse(&workload, &options, &mut all);
         book_rows::apply(&workload, &options, &mut all);
         end_rows::end_to_end(&workload, &options, &mut all);
+        publish_rows::published(&workload, &options, &mut all);
         if std::mem::take(&mut crowd_is_due) {
             let before = all.len();
             end_rows::crowd(&workload, &options, &mut all);

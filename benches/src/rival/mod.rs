@@ -4,6 +4,7 @@
 #[cfg(feature = "barter")]
 pub mod barter;
 pub mod btreemap;
+pub mod cells;
 pub mod hftbacktest;
 pub mod json;
 #[cfg(feature = "nautilus")]

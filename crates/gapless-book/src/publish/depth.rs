@@ -10,6 +10,7 @@ use super::layout::DepthWords;
 use super::seqlock::{self, Busy, Lock, get, put};
 use super::status::{Status, StatusWords};
 use super::sync::AtomicU64;
+use super::view::View;
 use crate::book::{Book, Change, Levels};
 use crate::event::{Level, Side};
 use alloc::boxed::Box;
@@ -34,6 +35,12 @@ impl Depth {
     pub fn with_capacity(n: usize) -> Self {
         let side = || Vec::with_capacity(n);
         Self { status: Status::new(0), bids: side(), asks: side() }
+    }
+
+    /// What traders ask of these levels.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View { bids: &self.bids, asks: &self.asks }
     }
 }
 

@@ -40,6 +40,7 @@ mod seqlock;
 mod status;
 mod sync;
 mod top;
+mod view;
 
 pub use changes::{ChangeKind, ChangeSet, Changes, Lapped};
 pub use depth::Depth;
@@ -52,3 +53,4 @@ pub use seqlock::{Busy, RETRIES_MAX};
 pub use status::Status;
 pub use sync::AtomicU64;
 pub use top::Top;
+pub use view::{Fill, Imbalance, View};
