@@ -20,7 +20,13 @@ const VENUE_ROOMS: &[(&str, &str)] = &[
 ];
 
 /// The only files of product crates with unsafe code, and why.
-const UNSAFE_ROOMS: &[(&str, &str)] = &[("crates/gapless-venues/src/kernel/", "SIMD kernels")];
+const UNSAFE_ROOMS: &[(&str, &str)] = &[
+    ("crates/gapless-venues/src/kernel/", "SIMD kernels"),
+    ("crates/gapless/src/shm.rs", "maps files that processes share"),
+];
+
+/// Crates that have such a room.
+const UNSAFE_CRATES: &[&str] = &["gapless-venues", "gapless"];
 
 /// Test support with unsafe code, and why.
 const UNSAFE_TEST_FILES: &[(&str, &str)] = &[
@@ -190,7 +196,7 @@ pub fn forbidden_words(source: &Source) -> Vec<String> {
 /// The attributes that each product crate's root must carry.
 pub fn crate_attributes(source: &Source) -> Vec<String> {
     let Some(name) = crate_of_root(&source.path) else { return Vec::new() };
-    let lint = if name == "gapless-venues" { "deny" } else { "forbid" };
+    let lint = if UNSAFE_CRATES.contains(&name) { "deny" } else { "forbid" };
     let mut wanted = vec![format!("#![{lint}(unsafe_code)]")];
     if name == "gapless-book" {
         wanted.push("#![no_std]".to_string());
@@ -308,7 +314,8 @@ mod tests {
             format!("#![no_std]\n#![forbid(unsafe_code)]\n#![deny({})]", HOT_LINTS.join(","));
         assert_eq!(crate_attributes(&Source::of(book, &good)), [""; 0]);
         let weak = "#![deny(unsafe_code)]";
-        assert_eq!(crate_attributes(&Source::of("crates/gapless/src/lib.rs", weak)).len(), 1);
+        assert_eq!(crate_attributes(&Source::of("crates/gapless-cli/src/main.rs", weak)).len(), 1);
+        assert_eq!(crate_attributes(&Source::of("crates/gapless/src/lib.rs", weak)), [""; 0]);
         let venues = "crates/gapless-venues/src/lib.rs";
         assert_eq!(crate_attributes(&Source::of(venues, weak)).len(), 4);
     }

@@ -16,7 +16,7 @@
 //! }
 //! # Ok::<(), gapless::Error>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub use gapless_book as book;
 pub use gapless_replay as replay;
@@ -29,6 +29,9 @@ pub mod latency;
 mod reader;
 mod report;
 mod run;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "maps files: the kernel is asked, and its answer is memory")]
+pub mod shm;
 
 pub use engine::{Engine, EngineError, Source};
 pub use gapless_replay::ReplayError as Error;

@@ -6,26 +6,30 @@ use crate::clock;
 use gapless_book::event::Level;
 use gapless_book::local::{Reason, State};
 use gapless_book::publish::{
-    Busy, Changes, Copied, Depth, Heap, NotLive, ReadError, Reader, Region, Replica, Top,
+    AtomicU64, Busy, Changes, Copied, Depth, Heap, NotLive, ReadError, Reader, Region, Replica, Top,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Memory that a publication of this crate lives in.
 #[derive(Debug)]
-pub struct Memory(Heap);
-
-impl Memory {
-    /// Memory of this process, all zero.
-    pub(crate) fn heap(words: usize) -> Self {
-        Self(Heap::new(words))
-    }
+#[non_exhaustive]
+pub enum Memory {
+    /// Of this process.
+    Heap(Heap),
+    /// Of a file that other processes map too.
+    #[cfg(target_os = "linux")]
+    Mapped(crate::shm::Mapped),
 }
 
 impl Region for Memory {
     #[inline]
-    fn words(&self) -> &[gapless_book::publish::AtomicU64] {
-        self.0.words()
+    fn words(&self) -> &[AtomicU64] {
+        match self {
+            Self::Heap(heap) => heap.words(),
+            #[cfg(target_os = "linux")]
+            Self::Mapped(mapped) => mapped.words(),
+        }
     }
 }
 

@@ -252,6 +252,8 @@ pub struct Builder {
     config: Config,
     idle: Wait,
     cores: Vec<usize>,
+    #[cfg(target_os = "linux")]
+    shared: Option<(crate::shm::Directory, String)>,
 }
 
 impl Builder {
@@ -288,6 +290,16 @@ impl Builder {
     #[must_use]
     pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
         self.cores = cores.into_iter().collect();
+        self
+    }
+
+    /// Publishes every book in shared memory under the name of this engine, where other processes
+    /// find it ([`crate::shm`]). A book for which there is no room or whose name another engine
+    /// has is published in this process only, and [`Engine::status`] says so.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn share(mut self, directory: crate::shm::Directory, engine: impl Into<String>) -> Self {
+        self.shared = Some((directory, engine.into()));
         self
     }
 
@@ -336,6 +348,8 @@ impl Engine {
             config: Config::default(),
             idle: Wait::Sleep(Duration::from_millis(1)),
             cores: Vec::new(),
+            #[cfg(target_os = "linux")]
+            shared: None,
         }
     }
 
@@ -394,6 +408,8 @@ impl Engine {
                     commands,
                     listing: Arc::clone(&self.listing),
                     config: *config,
+                    #[cfg(target_os = "linux")]
+                    shared: self.builder.shared.clone(),
                     pacer: None,
                     start: Instant::now(),
                     idle: *idle,

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use gapless_book::book::{Change, Observer};
 use gapless_book::event::{Level, Side};
 use gapless_book::local::{LocalBook, Outcome};
-use gapless_book::publish::{Config, LayoutError, Publisher, Reader};
+use gapless_book::publish::{Config, Heap, LayoutError, Publisher, Reader};
 use gapless_book::sequence::Chain;
 use gapless_replay::driver::{LineId, Watcher};
 use gapless_replay::merge::Failure;
@@ -36,6 +36,9 @@ pub(super) struct Writer {
     pub commands: Receiver<Command>,
     pub listing: Arc<Listing>,
     pub config: Config,
+    /// Folder and name of the engine, if other processes may read.
+    #[cfg(target_os = "linux")]
+    pub shared: Option<(crate::shm::Directory, String)>,
     /// When each item is due; `None` at full speed.
     pub pacer: Option<Pacer>,
     /// Zero of the pacer's times.
@@ -188,7 +191,7 @@ impl Writer {
             let name = report.name();
             let mut slot = Slot::Unwanted;
             if self.wanted.has(&name) {
-                match published(self.part, &report, name.into(), &self.config) {
+                match self.published(&report, name.into()) {
                     Ok((publication, listed)) => {
                         slot = Slot::Published(Box::new(publication));
                         self.listing.add(listed);
@@ -202,34 +205,66 @@ impl Writer {
             self.books.set(line, book, slot);
         }
     }
+
+    /// Makes the publication of a book as it stands.
+    fn published(
+        &self,
+        report: &BookReport<'_>,
+        name: Arc<str>,
+    ) -> Result<(Publication, Listed), LayoutError> {
+        let (publisher, entry) = self.memory(report, &name)?;
+        let memory = Arc::clone(publisher.region());
+        let mut publication = Publication { name: Arc::clone(&name), publisher, _entry: entry };
+        publication.show_all(report.local(), clock::now_ns());
+        let chain = report.local().rule().chain;
+        let listed = Listed {
+            part: self.part,
+            channel: report.channel().to_owned(),
+            input: report.file().to_owned(),
+            is_picture: matches!(chain, Chain::Image | Chain::ImageCounted | Chain::LevelOne),
+            reader: BookReader::new(name, Reader::attach(memory)?),
+        };
+        Ok((publication, listed))
+    }
+
+    /// An empty publication: in shared memory if asked for, of this process if not or if there is
+    /// none to be had.
+    fn memory(
+        &self,
+        report: &BookReport<'_>,
+        name: &str,
+    ) -> Result<(Publisher<Arc<Memory>>, Option<Entry>), LayoutError> {
+        let now_ns = clock::now_ns();
+        // No two publications begin at the same time under one name.
+        let incarnation = now_ns.unsigned_abs();
+        #[cfg(target_os = "linux")]
+        if let Some((directory, engine)) = &self.shared {
+            let place = crate::shm::Place { engine, name, channel: report.channel() };
+            match directory.create(place, &self.config, incarnation) {
+                Ok((publisher, entry)) => return Ok((publisher, Some(entry))),
+                Err(error) => self.listing.error(self.part, error.to_string()),
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (report, name);
+        let memory = Arc::new(Memory::Heap(Heap::new(self.config.words()?)));
+        Ok((Publisher::create(memory, &self.config, incarnation, now_ns)?, None))
+    }
 }
 
-/// Makes the publication of a book as it stands.
-fn published(
-    part: usize,
-    report: &BookReport<'_>,
-    name: Arc<str>,
-    config: &Config,
-) -> Result<(Publication, Listed), LayoutError> {
-    let memory = Arc::new(Memory::heap(config.words()?));
-    let now_ns = clock::now_ns();
-    // No two publications begin at the same time under one name.
-    let incarnation = now_ns.unsigned_abs();
-    let publisher = Publisher::create(Arc::clone(&memory), config, incarnation, now_ns)?;
-    let mut publication = Publication { name: Arc::clone(&name), publisher };
-    publication.show_all(report.local(), now_ns);
-    let reader = BookReader::new(name, Reader::attach(memory)?);
-    let (channel, input) = (report.channel().to_owned(), report.file().to_owned());
-    let chain = report.local().rule().chain;
-    let is_picture = matches!(chain, Chain::Image | Chain::ImageCounted | Chain::LevelOne);
-    Ok((publication, Listed { part, channel, input, is_picture, reader }))
-}
+/// What takes a publication's name away when it ends.
+#[cfg(target_os = "linux")]
+type Entry = crate::shm::Entry;
+#[cfg(not(target_os = "linux"))]
+type Entry = std::convert::Infallible;
 
 /// A book that is published.
 #[derive(Debug)]
 struct Publication {
     name: Arc<str>,
     publisher: Publisher<Arc<Memory>>,
+    /// Dropped after the publisher has said that it ends.
+    _entry: Option<Entry>,
 }
 
 impl Publication {
