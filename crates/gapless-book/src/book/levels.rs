@@ -97,6 +97,8 @@ pub struct Overflow;
 
 /// One side of a book.
 #[derive(Clone, Debug)]
+// What every update reads is in the first two lines, which a cold book gets at once.
+#[repr(C, align(128))]
 pub struct Levels {
     /// What turns a price into a key and back.
     flip: u64,
@@ -151,26 +153,35 @@ impl Levels {
         mut each: impl FnMut(Level, Change),
     ) {
         let levels = levels.into_iter();
-        let is_roomy = self.len + levels.len() <= LEVELS_MAX;
-        if self.len == 0 {
+        // In a register from level to level; what is rare reads it from its place.
+        let mut len = self.len;
+        let is_roomy = len + levels.len() <= LEVELS_MAX;
+        if len == 0 {
             self.expect(levels.len());
         }
         for level in levels {
             let key = self.key(level.price);
-            if !is_roomy && self.is_refused(key, level.qty) {
-                each(level, Change::Full);
-                continue;
+            if !is_roomy {
+                self.len = len;
+                if self.is_refused(key, level.qty) {
+                    each(level, Change::Full);
+                    continue;
+                }
             }
             let old = match self.near.put(key, level.qty) {
                 Some(old) => old,
-                None => self.put_away(key, level.qty),
+                None => {
+                    self.len = len;
+                    self.put_away(key, level.qty)
+                }
             };
-            self.len = self.len + usize::from(level.qty != 0) - usize::from(old != 0);
+            len = len + usize::from(level.qty != 0) - usize::from(old != 0);
             if key <= self.best {
                 self.move_best(key, level.qty);
             }
             each(level, Change::of(old, level.qty));
         }
+        self.len = len;
     }
 
     /// Best level: highest bid or lowest ask.
