@@ -3,7 +3,12 @@
 //! The counting allocator is installed for this whole file; counts are per thread.
 
 use gapless_book::decimal::{Decimal, Number};
-use gapless_book::event::{Event, NO_TIME};
+use gapless_book::event::{
+    BookKind, BookMessage, Event, Flags, Level, NO_TIME, Scales, SeqInfo, Times,
+};
+use gapless_book::local::{LocalBook, Policy};
+use gapless_book::publish::{ChangeSet, Config, Depth, Heap, Publisher, Reader};
+use gapless_book::sequence::{Bridge, Chain, Rule};
 use gapless_tests::counting_allocator::{Counted, CountingAllocator, counting};
 use gapless_venues::bybit::Bybit;
 use gapless_venues::deribit::Deribit;
@@ -14,6 +19,7 @@ use gapless_venues::session::{Session, SessionConfig};
 use gapless_venues::venue::{Context, Market, Origin, Venue};
 use gapless_venues::wire::{EventSink, Reject};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -130,6 +136,43 @@ fn a_warm_session_applies_updates_without_allocating() {
         format!(r#"{{"jsonrpc":"2.0","method":"subscription","params":{params}}}"#)
     };
     warm_updates(Deribit, &deribit("snapshot", 10), |i| deribit("change", 11 + i));
+}
+
+/// A message of one bid and one ask.
+fn moved(t: i64) -> (Vec<Level>, Vec<Level>) {
+    let level = |price, qty| vec![Level { price, qty }];
+    (level(100 - t % 50, t % 3), level(101 + t % 50, t % 4))
+}
+
+#[test]
+fn applying_publishing_and_reading_a_warm_book_allocates_nothing() {
+    const MESSAGES: i64 = 5_000;
+    let config = Config { ring: 256, ..Config::default() };
+    let region = Arc::new(Heap::new(config.words().unwrap()));
+    let mut publisher = Publisher::create(region.clone(), &config, 0, 0).unwrap();
+    let mut book = LocalBook::new(Rule::new(Chain::Linked, Bridge::InStream), Policy::default());
+    let messages: Vec<_> = (0..2 * MESSAGES).map(moved).collect();
+    let reader = Reader::attach(region).unwrap();
+    let (mut replica, mut changes) = (reader.replica(), reader.changes());
+    let (mut depth, mut set) = (Depth::with_capacity(20), ChangeSet::default());
+    let mut pass = |range: std::ops::Range<i64>| {
+        for t in range {
+            let (bids, asks) = &messages[t as usize];
+            let kind = if t == 0 { BookKind::Snapshot } else { BookKind::Delta };
+            let seq = SeqInfo { prev: Some(t - 1), last: Some(t), ..SeqInfo::default() };
+            let (scales, extras, depth_limit) = (Scales::default(), &[][..], None);
+            let message = BookMessage { kind, seq, scales, bids, asks, extras, depth_limit };
+            let _ = book.message(&message, Flags::NONE, &Times::default(), &mut publisher);
+            publisher.publish(&book, t);
+            reader.top(t).unwrap();
+            reader.copy_into(&mut depth, 20, t).unwrap();
+            replica.refresh().unwrap();
+            while changes.read(&mut set).unwrap() {}
+        }
+    };
+    pass(0..MESSAGES);
+    let (counted, ()) = counting(|| pass(MESSAGES..2 * MESSAGES));
+    assert_eq!(counted.allocations, 0);
 }
 
 /// A line of a capture.

@@ -26,6 +26,7 @@
 
 mod changes;
 mod checkpoint;
+mod consolidated;
 mod depth;
 mod history;
 mod layout;
@@ -43,6 +44,7 @@ mod top;
 mod view;
 
 pub use changes::{ChangeKind, ChangeSet, Changes, Lapped};
+pub use consolidated::{Consolidated, Exclusion, OtherQuote, Tagged, Unit};
 pub use depth::Depth;
 pub use layout::{Config, DEPTH_MAX, LAYOUT, LayoutError, RING_MAX, RING_MIN};
 pub use publisher::Publisher;
