@@ -22,6 +22,41 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Check recordings: exit 3 if any gap, crossed book or refused message is found.
     Verify(VerifyArguments),
+    /// List the books that engines of this machine publish in shared memory.
+    #[cfg(target_os = "linux")]
+    Books(BooksArguments),
+    /// Show a book that an engine publishes in shared memory: exit 1 if it is not live.
+    #[cfg(target_os = "linux")]
+    Read(ReadArguments),
+}
+
+/// Arguments of `books`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct BooksArguments {
+    /// Folder of the publications.
+    #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
+    pub dir: PathBuf,
+}
+
+/// Arguments of `read`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct ReadArguments {
+    /// The book: [ENGINE/]VENUE:SYMBOL[@CHANNEL], or the venue's symbol alone.
+    pub symbol: String,
+    /// Show it again whenever it changes, and the next one of that name when its writer is gone.
+    #[arg(long)]
+    pub follow: bool,
+    /// Show this many levels of each side.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub depth: usize,
+    /// Show levels of a book that is not live too.
+    #[arg(long)]
+    pub last_known: bool,
+    /// Folder of the publications.
+    #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
+    pub dir: PathBuf,
 }
 
 /// What is read, and how.

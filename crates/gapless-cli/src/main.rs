@@ -6,6 +6,8 @@
 mod args;
 mod json;
 mod plot;
+#[cfg(target_os = "linux")]
+mod regions;
 mod replay;
 mod table;
 mod tally;
@@ -35,6 +37,10 @@ fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Books(arguments) => regions::books(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Read(arguments) => regions::read(&arguments),
     };
     let exit = exit.unwrap_or_else(|message| {
         eprintln!("gapless: {message}");
