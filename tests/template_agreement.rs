@@ -241,10 +241,13 @@ fn check<V: Venue + Clone>(venue: &V, target: &str, recorded: &str) {
     }
     let kinds = kinds(venue, &frames);
     // The books have scales and stand where they can.
-    let answers = frames.iter().filter(|frame| answer(frame).is_some());
-    let before: Vec<&[u8]> = kinds.iter().map(|(f, _)| f).chain(answers).map(|f| &**f).collect();
+    let answers: Vec<_> = frames.iter().filter(|frame| answer(frame).is_some()).collect();
+    let channel = |frame: &[u8]| general(venue, frame).messages[0].names[1].clone();
     let mut by_template = 0;
     for (frame, marks) in &kinds {
+        let same = |other: &&Vec<u8>| channel(other) == channel(frame);
+        let before = kinds.iter().map(|(other, _)| other).filter(same).chain(answers.clone());
+        let before: Vec<&[u8]> = before.map(|frame| &**frame).collect();
         let (lists, numbers) = marks.iter().partition::<Vec<Mark>, _>(|mark| is_list(mark));
         let each = lists.iter().map(|list| vec![*list]).chain([lists.clone()]);
         let each = each.map(|marks| (marks, ARRAYS));
