@@ -118,10 +118,13 @@ fn what_cannot_be_compared_exactly_is_refused_or_left_out() {
     assert_eq!(all.add(fine.reader(), "USDT", ONE), Err(OtherQuote));
     all.add(fine.reader(), "USD", ONE).unwrap();
     all.add(tiny.reader(), "USD", ONE).unwrap();
+    // Its bid would fit, its ask does not: neither is in the book.
+    let half = Venue::new(scales(3, 0), (100_000, 1), (100_003, 1));
+    all.add(half.reader(), "USD", ONE).unwrap();
     all.refresh(0);
     assert_eq!(
         all.excluded().collect::<Vec<_>>(),
-        [(0, Exclusion::Inexact), (1, Exclusion::Inexact)]
+        [0, 1, 2].map(|source| (source, Exclusion::Inexact))
     );
     assert!(all.bids().is_empty() && all.asks().is_empty());
 }
