@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gapless::book::event::{Level, Side};
@@ -10,7 +12,7 @@ use gapless::book::publish::{Config, ReadError};
 use gapless::engine::SourceState;
 use gapless::replay::input;
 use gapless::replay::pace::Speed;
-use gapless::{Choices, Engine, EngineError, Replay, Source, Wait};
+use gapless::{BookReader, Choices, Engine, EngineError, Replay, Source, Wait};
 use gapless_tests::recordings;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -294,4 +296,71 @@ fn starting_and_stopping_a_thousand_times_leaves_nothing_behind() {
     assert_eq!(held(), before);
     let grown = resident().saturating_sub(memory);
     assert!(grown < 16 << 20, "{grown} bytes");
+}
+
+/// Reads until told to stop: what a reader is given is never crossed, and one that was told that
+/// its book has ended is never told otherwise.
+fn watch(readers: &Mutex<Vec<BookReader>>, stop: &AtomicBool) -> u64 {
+    let (mut reads, mut ended) = (0, Vec::new());
+    while !stop.load(Ordering::Relaxed) {
+        let all = readers.lock().unwrap().clone();
+        for reader in all {
+            let version = (reader.name().to_owned(), reader.publication().incarnation());
+            match reader.top() {
+                Ok(top) => {
+                    reads += 1;
+                    assert!(!ended.contains(&version), "{version:?} is live after its end");
+                    let prices = (top.bid.map(|l| l.price), top.ask.map(|l| l.price));
+                    assert!(!matches!(prices, (Some(bid), Some(ask)) if bid >= ask), "{top:?}");
+                }
+                Err(ReadError::NotLive(not)) if not.reason == Reason::Closed => {
+                    if !ended.contains(&version) {
+                        ended.push(version);
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    reads
+}
+
+#[test]
+fn books_come_and_go_in_any_order_under_readers_that_never_stop() {
+    let source = || Source::replay([samples()]).threads(2).speed(Speed::Factor(20.0));
+    let mut engine = Engine::builder().source(source()).build();
+    let (readers, stop) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let mut seed = 7u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    let reads = std::thread::scope(|scope| {
+        let watching: Vec<_> = (0..2).map(|_| scope.spawn(|| watch(&readers, &stop))).collect();
+        for _ in 0..300 {
+            let books = engine.books();
+            match random(8) {
+                0 => engine.restart().unwrap(),
+                1 => engine.stop(),
+                2 | 3 if !books.is_empty() => engine.remove(&books[random(books.len())].name),
+                4 if !books.is_empty() => engine.add(&books[random(books.len())].name),
+                _ => _ = engine.start(),
+            }
+            let full =
+                |b: &gapless::engine::BookInfo| format!("{}@{}@{}", b.name, b.channel, b.input);
+            let now = engine.books();
+            let mut held = readers.lock().unwrap();
+            held.extend(now.iter().filter_map(|book| engine.book(&full(book)).ok()));
+            let surplus = held.len().saturating_sub(40);
+            held.drain(..surplus);
+            drop(held);
+            std::thread::sleep(Duration::from_millis(u64::try_from(random(10)).unwrap()));
+        }
+        stop.store(true, Ordering::Relaxed);
+        watching.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
+    });
+    assert!(reads > 0);
+    engine.stop();
+    assert!(readers.lock().unwrap().iter().all(|reader| reader.state().1 == Reason::Closed));
+    assert!(engine.status().iter().all(|source| source.errors_count == 0));
 }
