@@ -1,7 +1,8 @@
 //! Local order books that are exactly the exchange's book, or say that they are not.
 //!
 //! This crate is what programs link: replay of recordings into books, with a state on every book
-//! that never lies, and latency per stage. Everything below it can be used on its own:
+//! that never lies, an engine that publishes them to other threads and processes, and latency per
+//! stage. Everything below it can be used on its own:
 //! [`book`] (decimals, events, sequencing, books), [`venues`] (wire formats and sessions),
 //! [`replay`] (recordings).
 //!
@@ -15,6 +16,21 @@
 //!     }
 //! }
 //! # Ok::<(), gapless::Error>(())
+//! ```
+//!
+//! An [`Engine`] does that on threads of its own, and books are read while they change:
+//!
+//! ```no_run
+//! use gapless::{Engine, Source};
+//! use std::time::Duration;
+//!
+//! let engine = Engine::builder().source(Source::replay(["samples/"])).start()?;
+//! let book = engine.wait_for("okx:BTC-USDT-SWAP", Duration::from_secs(1))?;
+//! match book.top() {
+//!     Ok(top) => println!("{:?} | {:?}", top.bid, top.ask),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok::<(), gapless::EngineError>(())
 //! ```
 #![deny(unsafe_code)]
 

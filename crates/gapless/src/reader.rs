@@ -99,7 +99,8 @@ impl BookReader {
         self.reader.levels_into(bids, asks, clock::now_ns())
     }
 
-    /// State and reason at this moment; a silent writer shows as Stale.
+    /// State and reason at this moment; a silent writer shows as Stale. [`State::Syncing`] without
+    /// a reason: the writer was in the way at every try, ask again.
     #[must_use]
     pub fn state(&self) -> (State, Reason) {
         match self.top() {
