@@ -1,0 +1,19 @@
+#include <iostream>
+
+#include "gapless.hpp"
+
+int main(int argc, char **argv) try {
+    gapless::Engine engine{argc > 1 ? argv[1] : R"({"sources":[{"replay":["samples/"]}]})"};
+    engine.join();
+    for (const std::string &name : engine.books()) {
+        gapless::Reader book = engine.book(name);
+        std::cout << name << ' ';
+        if (auto top = book.top())
+            std::cout << "GAPLESS_STATUS_OK " << top->bid.price << " x " << top->ask.price << '\n';
+        else
+            std::cout << "GAPLESS_STATUS_NOT_LIVE\n";
+    }
+} catch (const gapless::Error &error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,131 @@
+//! Engines: sources in, books that any thread may read.
+#![allow(non_camel_case_types)] // These are C's names.
+
+use crate::boundary::{self, Failure, Place};
+use crate::config;
+use crate::handles::{self, Object};
+use crate::types::{gapless_engine, gapless_reader, gapless_status};
+use gapless::EngineError;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Starts an engine from a text in JSON or TOML, like
+/// `{"sources":[{"replay":["FILE or FOLDER"],"speed":"max"}],"books":["okx:BTC-USDT-SWAP"]}`.
+/// Without "books" it publishes all. `*engine` is the caller's, to be freed once. Nothing runs if
+/// it fails.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_start(
+    config: *const u8,
+    config_length: usize,
+    engine: *mut gapless_engine,
+) -> gapless_status {
+    boundary::call(|| {
+        let engine = Place::of(engine)?;
+        let text = boundary::text(config, config_length)?;
+        let invalid = |error| Failure(gapless_status::InvalidConfig, error);
+        let started = config::read(&text).map_err(invalid)?.start().map_err(failure)?;
+        let id = handles::keep(Object::Engine(Mutex::new(started)))?;
+        engine.put(gapless_engine { id });
+        Ok(())
+    })
+}
+
+/// Waits until every source was read to its end. The books stay as they ended until the engine
+/// stops. Another thread may not use the engine meanwhile: its calls wait.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status {
+    boundary::call(|| {
+        handles::with_engine(engine.id, |engine| {
+            engine.join();
+            Ok(())
+        })
+    })
+}
+
+/// Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status {
+    boundary::call(|| {
+        handles::with_engine(engine.id, |mut engine| {
+            engine.stop();
+            Ok(())
+        })
+    })
+}
+
+/// Stops the engine and frees it. Its readers stay valid.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_free(engine: gapless_engine) -> gapless_status {
+    boundary::call(|| handles::free(engine.id, |object| matches!(object, Object::Engine(_))))
+}
+
+/// Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within
+/// `wait_ns`. `*reader` is the caller's, to be freed once.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_book(
+    engine: gapless_engine,
+    name: *const u8,
+    name_length: usize,
+    wait_ns: u64,
+    reader: *mut gapless_reader,
+) -> gapless_status {
+    boundary::call(|| {
+        let reader = Place::of(reader)?;
+        let name = boundary::text(name, name_length)?;
+        let wait = Duration::from_nanos(wait_ns);
+        let found = handles::with_engine(engine.id, |engine| {
+            engine.wait_for(&name, wait).map_err(failure)
+        })?;
+        let id = handles::keep(Object::Reader(found))?;
+        reader.put(gapless_reader { id });
+        Ok(())
+    })
+}
+
+/// Writes to `count` how many books are published at this moment.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_book_count(
+    engine: gapless_engine,
+    count: *mut usize,
+) -> gapless_status {
+    boundary::call(|| {
+        let count = Place::of(count)?;
+        count.put(handles::with_engine(engine.id, |engine| Ok(engine.books().len()))?);
+        Ok(())
+    })
+}
+
+/// Copies the name of the book at `index`, in the order of their names, into `buffer` and writes
+/// its length to `length`; no zero is added. It means this one book whatever else appears.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_book_name(
+    engine: gapless_engine,
+    index: usize,
+    buffer: *mut u8,
+    capacity: usize,
+    length: *mut usize,
+) -> gapless_status {
+    boundary::call(|| {
+        let length = Place::of(length)?;
+        let mut names = handles::with_engine(engine.id, |engine| {
+            let full = |book: gapless::engine::BookInfo| {
+                format!("{}@{}@{}", book.name, book.channel, book.input)
+            };
+            Ok(engine.books().into_iter().map(full).collect::<Vec<_>>())
+        })?;
+        names.sort_unstable();
+        let name = names.get(index).ok_or(gapless_status::NoSuchBook)?;
+        length.put(name.len());
+        boundary::fill(buffer, capacity, name.as_bytes())
+    })
+}
+
+fn failure(error: EngineError) -> Failure {
+    let status = match error {
+        EngineError::NoSuchBook { .. } => gapless_status::NoSuchBook,
+        EngineError::Ambiguous { .. } => gapless_status::AmbiguousBook,
+        EngineError::Config(_) | EngineError::NoSource => gapless_status::InvalidConfig,
+        _ => gapless_status::Engine,
+    };
+    Failure(status, error.to_string())
+}

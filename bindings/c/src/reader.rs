@@ -1,0 +1,194 @@
+//! Readers: one book each, from any thread.
+#![allow(non_camel_case_types)] // These are C's names.
+
+use crate::boundary::{self, Failure, Place};
+use crate::handles::{self, Object};
+use crate::types::{gapless_depth, gapless_level, gapless_reader, gapless_status, gapless_top};
+use gapless::book::event::Level;
+use gapless::book::publish::{Busy, Copied, DEPTH_MAX, ReadError};
+use gapless::{BookReader, Wait};
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// Looks all the time: answers within some 100 ns, costs a core.
+pub const GAPLESS_WAIT_SPIN: u32 = 0;
+/// Lets other threads run between looks.
+pub const GAPLESS_WAIT_YIELD: u32 = 1;
+/// Sleeps between looks.
+pub const GAPLESS_WAIT_SLEEP: u32 = 2;
+
+/// Makes another reader of the same book. `*clone` is the caller's, to be freed once.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_clone(
+    reader: gapless_reader,
+    clone: *mut gapless_reader,
+) -> gapless_status {
+    boundary::call(|| {
+        let clone = Place::of(clone)?;
+        let copy = handles::with_reader(reader.id, |reader| Ok(reader.clone()))?;
+        let id = handles::keep(Object::Reader(copy))?;
+        clone.put(gapless_reader { id });
+        Ok(())
+    })
+}
+
+/// Frees a reader.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_free(reader: gapless_reader) -> gapless_status {
+    boundary::call(|| handles::free(reader.id, |object| matches!(object, Object::Reader(_))))
+}
+
+/// Copies the best bid and ask of a live book. GAPLESS_STATUS_NOT_LIVE while it is not: then `*top`
+/// is untouched. Never blocks, never allocates.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_top(
+    reader: gapless_reader,
+    top: *mut gapless_top,
+) -> gapless_status {
+    boundary::call(|| {
+        let top = Place::of(top)?;
+        top.put(handles::with_reader(reader.id, |r| Ok((&r.top().map_err(refused)?).into()))?);
+        Ok(())
+    })
+}
+
+/// Copies the best bid and ask as last published, whatever the state in it. A writer that died does
+/// not show there: gapless_reader_state() tells.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_last_known_top(
+    reader: gapless_reader,
+    top: *mut gapless_top,
+) -> gapless_status {
+    boundary::call(|| {
+        let top = Place::of(top)?;
+        let known = |r: &BookReader| Ok((&r.last_known_top().map_err(busy)?).into());
+        top.put(handles::with_reader(reader.id, known)?);
+        Ok(())
+    })
+}
+
+/// Copies the best levels of a live book, best first: at most `bids_capacity` bids and
+/// `asks_capacity` asks, and no more than the engine publishes. `*depth` says how many. Nothing is
+/// written if it fails. Never blocks.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_depth(
+    reader: gapless_reader,
+    bids: *mut gapless_level,
+    bids_capacity: usize,
+    asks: *mut gapless_level,
+    asks_capacity: usize,
+    depth: *mut gapless_depth,
+) -> gapless_status {
+    let sides = [(bids, bids_capacity), (asks, asks_capacity)];
+    copy(reader, sides, depth, |reader, bids, asks| reader.levels_into(bids, asks).map_err(refused))
+}
+
+/// As gapless_reader_depth(), as last published, whatever the state in it.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_last_known_depth(
+    reader: gapless_reader,
+    bids: *mut gapless_level,
+    bids_capacity: usize,
+    asks: *mut gapless_level,
+    asks_capacity: usize,
+    depth: *mut gapless_depth,
+) -> gapless_status {
+    let sides = [(bids, bids_capacity), (asks, asks_capacity)];
+    copy(reader, sides, depth, |reader, bids, asks| {
+        reader.publication().last_known_levels_into(bids, asks).map_err(busy)
+    })
+}
+
+/// Writes the state (a gapless_state) and the reason of a book at this moment; a silent writer
+/// shows as GAPLESS_STATE_STALE.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_state(
+    reader: gapless_reader,
+    state: *mut u8,
+    reason: *mut u8,
+) -> gapless_status {
+    boundary::call(|| {
+        let (state, reason) = (Place::of(state)?, Place::of(reason)?);
+        let (found, why) = handles::with_reader(reader.id, |reader| Ok(reader.state()))?;
+        state.put(crate::types::gapless_state::from(found) as u8);
+        reason.put(why as u8);
+        Ok(())
+    })
+}
+
+/// Waits until something else was published than when the version was `seen` (0 at first), for
+/// `at_most_ns`, and writes the version now to `*version`. `strategy` is one of GAPLESS_WAIT_;
+/// `sleep_ns` counts for GAPLESS_WAIT_SLEEP. GAPLESS_STATUS_TIMED_OUT if nothing was.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_reader_wait(
+    reader: gapless_reader,
+    seen: u64,
+    strategy: u32,
+    sleep_ns: u64,
+    at_most_ns: u64,
+    version: *mut u64,
+) -> gapless_status {
+    boundary::call(|| {
+        let version = Place::of(version)?;
+        let how = match strategy {
+            GAPLESS_WAIT_SPIN => Wait::Spin,
+            GAPLESS_WAIT_YIELD => Wait::Yield,
+            GAPLESS_WAIT_SLEEP => Wait::Sleep(Duration::from_nanos(sleep_ns)),
+            _ => return Err(gapless_status::InvalidArgument.into()),
+        };
+        // Not within the handle's guard: whoever frees the reader need not wait.
+        let reader = handles::with_reader(reader.id, |reader| Ok(reader.clone()))?;
+        let now = reader.wait(seen, how, Duration::from_nanos(at_most_ns));
+        version.put(now.ok_or(gapless_status::TimedOut)?);
+        Ok(())
+    })
+}
+
+thread_local! {
+    /// Levels on their way to C: Rust refers to no memory of C's that may hold anything.
+    static LEVELS: RefCell<[Vec<Level>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+fn copy(
+    reader: gapless_reader,
+    [(bids, bids_capacity), (asks, asks_capacity)]: [(*mut gapless_level, usize); 2],
+    depth: *mut gapless_depth,
+    read: impl FnOnce(&BookReader, &mut [Level], &mut [Level]) -> Result<Copied, Failure>,
+) -> gapless_status {
+    boundary::call(|| {
+        let depth = Place::of(depth)?;
+        for (side, capacity) in [(bids, bids_capacity), (asks, asks_capacity)] {
+            if capacity > 0 {
+                Place::of(side)?;
+            }
+        }
+        LEVELS.with(|levels| {
+            let [ours, theirs] = &mut *levels.borrow_mut();
+            ours.resize(bids_capacity.min(DEPTH_MAX), Level::default());
+            theirs.resize(asks_capacity.min(DEPTH_MAX), Level::default());
+            let copied = handles::with_reader(reader.id, |reader| read(reader, ours, theirs))?;
+            give(bids, bids_capacity, ours.get(..copied.bids).unwrap_or(&[]))?;
+            give(asks, asks_capacity, theirs.get(..copied.asks).unwrap_or(&[]))?;
+            depth.put((&copied).into());
+            Ok(())
+        })
+    })
+}
+
+fn give(buffer: *mut gapless_level, capacity: usize, levels: &[Level]) -> Result<(), Failure> {
+    for (at, level) in levels.iter().enumerate() {
+        boundary::fill(buffer.wrapping_add(at), capacity.saturating_sub(at), &[(*level).into()])?;
+    }
+    Ok(())
+}
+
+fn refused(error: ReadError) -> Failure {
+    match error {
+        ReadError::NotLive(_) => gapless_status::NotLive.into(),
+        ReadError::Busy => gapless_status::Busy.into(),
+    }
+}
+
+fn busy(_: Busy) -> Failure {
+    gapless_status::Busy.into()
+}
