@@ -262,8 +262,8 @@ enum gapless_status gapless_reason_name(uint8_t reason,
 enum gapless_status gapless_last_error(uint8_t *buffer, size_t capacity, size_t *length);
 
 /*
- Starts an engine from a text in JSON or TOML:
- `{"sources":[{"replay":["FILE, FOLDER or PATTERN"],"speed":"max"}],"books":["okx:BTC-USDT-SWAP"]}`.
+ Starts an engine from a text in JSON or TOML, like
+ `{"sources":[{"replay":["FILE or FOLDER"],"speed":"max"}],"books":["okx:BTC-USDT-SWAP"]}`.
  Without "books" it publishes all. `*engine` is the caller's, to be freed once. Nothing runs if
  it fails.
  */
@@ -288,8 +288,8 @@ enum gapless_status gapless_engine_stop(struct gapless_engine engine);
 enum gapless_status gapless_engine_free(struct gapless_engine engine);
 
 /*
- Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within `wait_ns`.
- `*reader` is the caller's, to be freed once.
+ Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within
+ `wait_ns`. `*reader` is the caller's, to be freed once.
  */
 enum gapless_status gapless_engine_book(struct gapless_engine engine,
                                         const uint8_t *name,
