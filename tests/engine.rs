@@ -164,8 +164,8 @@ fn a_removed_book_is_closed_and_comes_back_as_it_is_and_no_other_is_touched() {
     let full = format!("{}@{}@{}", gone.name, gone.channel, gone.input);
     let reader = engine.book(&full).unwrap();
     engine.remove(&gone.name);
+    assert!(engine.book(&full).is_err(), "not listed from that moment on");
     until("the book is closed", || reader.state() == (State::Stale, Reason::Closed));
-    until("it is not listed", || engine.book(&full).is_err());
     assert!(matches!(engine.book(&gone.name), Err(EngineError::NoSuchBook { .. })));
     for (name, end) in &shown(&engine) {
         assert!(before[name] == *end && !name.starts_with(&format!("{}@", gone.name)), "{name}");
@@ -176,6 +176,46 @@ fn a_removed_book_is_closed_and_comes_back_as_it_is_and_no_other_is_touched() {
     assert!(shown(&engine) == before);
     assert_eq!(again.state(), (State::Live, Reason::None));
     assert_eq!(reader.state(), (State::Stale, Reason::Closed));
+}
+
+#[test]
+fn who_asks_for_a_book_that_was_removed_and_added_is_given_the_new_one() {
+    let mut engine = Engine::builder().source(Source::replay([samples()])).start().unwrap();
+    engine.join();
+    let book = engine.books().into_iter().find(|book| book.state == State::Live).unwrap();
+    let full = format!("{}@{}@{}", book.name, book.channel, book.input);
+    for _ in 0..50 {
+        engine.remove(&book.name);
+        engine.add(&book.name);
+        let reader = engine.wait_for(&full, LONG).unwrap();
+        assert_eq!(reader.state(), (State::Live, Reason::None));
+    }
+}
+
+#[test]
+fn books_of_an_input_that_breaks_off_are_live_no_more() {
+    let folder = std::env::temp_dir().join(format!("gapless-broken-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let broken = folder.join("broken.cap.zst");
+    // A whole part that is packed, then what is none.
+    let text = zstd::decode_all(std::fs::File::open(sample("okx.cap.zst")).unwrap()).unwrap();
+    let middle = text[..text.len() / 2].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    let whole = zstd::encode_all(&text[..middle], 1).unwrap();
+    std::fs::write(&broken, [whole, b"nothing that was packed".to_vec()].concat()).unwrap();
+    let bad = Source::replay([broken.display().to_string()]).name("bad");
+    let good = Source::replay([sample("bybit.cap.zst")]).name("good");
+    let engine = Engine::builder().source(bad).source(good).start().unwrap();
+    engine.join();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let errors = &engine.status()[0].errors;
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let (of_bad, of_good): (Vec<_>, Vec<_>) =
+        engine.books().into_iter().partition(|book| book.name.starts_with("okx:"));
+    assert!(of_bad.len() > 1 && of_good.len() > 1, "{of_bad:?} {of_good:?}");
+    for book in of_bad {
+        assert_eq!((book.state, book.reason), (State::Syncing, Reason::Disconnected), "{book:?}");
+    }
+    assert!(of_good.iter().any(|book| book.state == State::Live));
 }
 
 #[test]

@@ -207,6 +207,16 @@ impl Driver {
         }
     }
 
+    /// An input broke off and nothing more comes of it: its connections have ended.
+    pub fn disconnect<W: Watcher>(&mut self, input: usize, watcher: &mut W) {
+        for (index, line) in (0u32..).zip(&mut self.lines) {
+            if line.input == input {
+                watcher.line(LineId(index));
+                line.session.disconnect(watcher);
+            }
+        }
+    }
+
     /// An input has ended: what was kept to tell its venue is fed now. `false` if nothing told it.
     pub fn finish<W: Watcher>(&mut self, input: usize, watcher: &mut W) -> bool {
         self.tell(input, None, true, watcher);

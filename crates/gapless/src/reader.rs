@@ -100,15 +100,19 @@ impl BookReader {
     }
 
     /// State and reason at this moment; a silent writer shows as Stale. [`State::Syncing`] without
-    /// a reason: the writer was in the way at every try, ask again.
+    /// a reason: the writer was in the way at every try, though it was let run; ask again.
     #[must_use]
     pub fn state(&self) -> (State, Reason) {
-        match self.top() {
-            Ok(_) => (State::Live, Reason::None),
-            Err(ReadError::NotLive(NotLive { state, reason, .. })) => (state, reason),
-            // A writer that is at work; what it had said before it began.
-            Err(ReadError::Busy) => (State::Syncing, Reason::None),
+        // A writer that lost its core in the middle of a write gets it back.
+        const TURNS: u32 = 16;
+        for _ in 0..TURNS {
+            match self.top() {
+                Ok(_) => return (State::Live, Reason::None),
+                Err(ReadError::NotLive(NotLive { state, reason, .. })) => return (state, reason),
+                Err(ReadError::Busy) => std::thread::yield_now(),
+            }
         }
+        (State::Syncing, Reason::None)
     }
 
     /// The best bid and ask as last published, whatever the state beside them.

@@ -171,6 +171,20 @@ impl Replay {
         failure.error
     }
 
+    /// As [`Replay::lost`], for who shows the books while they change: those of an input that broke
+    /// off are live no more.
+    pub(crate) fn broke_off<W: Watcher>(
+        &mut self,
+        failure: Failure,
+        watcher: &mut W,
+    ) -> ReplayError {
+        let id = self.ids.get(failure.input).copied().flatten();
+        if let Some(id) = id.filter(|_| failure.error.is_fatal()) {
+            self.driver.disconnect(id, watcher);
+        }
+        self.lost(failure, watcher)
+    }
+
     /// Ends every input.
     pub(crate) fn finish<W: Watcher>(
         &mut self,

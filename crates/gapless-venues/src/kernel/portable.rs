@@ -39,6 +39,7 @@ pub(super) fn levels(
 }
 
 /// One level of `shape` at byte `at`, and the offset just after it.
+#[cfg(target_arch = "x86_64")]
 pub(super) fn level(
     shape: Shape,
     frame: Frame<'_>,

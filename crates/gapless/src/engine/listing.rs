@@ -134,6 +134,11 @@ impl Listing {
         self.lock().books.retain(|book| book.part != part || book.reader.name() != name);
     }
 
+    /// Forgets every book of this name.
+    pub fn forget(&self, name: &str) {
+        self.lock().books.retain(|book| book.reader.name() != name);
+    }
+
     pub fn error(&self, part: usize, error: String) {
         if let Some(part) = self.lock().parts.get_mut(part) {
             part.error(error);

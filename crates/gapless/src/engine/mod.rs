@@ -18,7 +18,7 @@ mod writer;
 use crate::clock;
 use crate::reader::{BookReader, Wait};
 use crate::run::{Choices, Replay};
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, unbounded};
 use gapless_book::event::NO_TIME;
 use gapless_book::local::{Reason, State};
 use gapless_book::publish::{Config, LayoutError};
@@ -35,8 +35,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use writer::{Publications, Writer};
 
-/// Commands that may wait for a thread.
-const COMMANDS_MAX: usize = 64;
 /// Threads of an engine.
 pub const THREADS_MAX: usize = 1024;
 
@@ -113,6 +111,9 @@ pub struct Source {
 impl Source {
     /// Files, folders or patterns, read merged by receive time; they are looked for when the engine
     /// starts.
+    ///
+    /// `-` is standard input. A thread that waits for bytes of a pipe gives no sign of life: its
+    /// books are Stale, [`Reason::WriterSilent`], until the next ones come.
     #[must_use]
     pub fn replay<I: IntoIterator<Item = S>, S: Into<String>>(paths: I) -> Self {
         let paths: Vec<String> = paths.into_iter().map(Into::into).collect();
@@ -378,6 +379,8 @@ impl Engine {
         for (writer, commands) in writers {
             if let Err(error) = self.spawn(writer, commands) {
                 self.stop();
+                // Nobody waits for threads that never were.
+                self.listing.begin(Vec::new());
                 return Err(error);
             }
         }
@@ -399,7 +402,7 @@ impl Engine {
                 let (replay, failures) = Replay::with(share, source.choices.clone());
                 let mut part = Part::new(at, replay.progress().to_vec());
                 failures.iter().for_each(|failure| part.error(failure.to_string()));
-                let (sender, commands) = bounded(COMMANDS_MAX);
+                let (sender, commands) = unbounded();
                 let writer = Writer {
                     part: parts.len(),
                     replay,
@@ -516,9 +519,13 @@ impl Engine {
     /// [`Reason::Closed`]. They are still kept, so that [`Engine::add`] shows them as they are.
     pub fn remove(&mut self, name: &str) {
         self.builder.wanted.remove(name);
+        // At once, so that who asks for it again is not given the one that ends.
+        self.listing.forget(name);
         self.tell(&Command::Remove(name.to_owned()));
     }
 
+    /// Never waits: a thread that waits for bytes of a pipe obeys when they come, and what waits
+    /// for it is what the caller has asked for.
     fn tell(&self, command: &Command) {
         for thread in &self.threads {
             // A thread that has gone has told why.

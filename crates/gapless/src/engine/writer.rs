@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Frames between two looks at commands and clock: some 50 µs at full speed.
-const FRAMES_A_TURN: u32 = 64;
+const FRAMES_A_TURN: u64 = 64;
 
 /// What a thread is started with.
 pub(super) struct Writer {
@@ -71,7 +71,7 @@ impl Writer {
 
     fn read(&mut self) -> Next {
         let mut at_once = Pacer::new(Speed::Max);
-        for fed in 0u32.. {
+        for fed in 0u64.. {
             if fed.is_multiple_of(FRAMES_A_TURN) && self.turn() == Next::Stop {
                 return Next::Stop;
             }
@@ -161,7 +161,7 @@ impl Writer {
     }
 
     fn failed(&mut self, failure: Failure) {
-        let error = self.replay.lost(failure, &mut self.books);
+        let error = self.replay.broke_off(failure, &mut self.books);
         self.listing.error(self.part, error.to_string());
     }
 
