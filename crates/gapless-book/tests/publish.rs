@@ -11,6 +11,7 @@ use gapless_book::publish::{
 };
 use gapless_book::sequence::{Bridge, Chain, Rule};
 use proptest::prelude::*;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -467,7 +468,6 @@ fn a_writer_that_died_inside_a_write_is_busy_and_then_silent() {
     let line = live();
     let bound = line.reader.config().writer_silent_ns;
     die_inside(&line, 16);
-    assert_eq!(line.reader.version() % 2, 1);
     assert_eq!(line.reader.top(line.now_ns), Err(ReadError::Busy));
     let found = not_live(line.reader.top(line.now_ns + bound + 1));
     assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
@@ -484,7 +484,71 @@ fn every_version_is_of_another_publication() {
     let mut line = live();
     let before = line.reader.version();
     line.step(&Command::Delta { levels: vec![], lost: false, decimals: 0 });
-    assert!(line.reader.version() > before);
+    let published = line.reader.version();
+    assert!(published > before);
+    line.publisher.close(line.now_ns);
+    let closed = line.reader.version();
+    assert!(closed > published);
+    line.publisher.publish(&line.book, line.now_ns);
+    assert_eq!(line.reader.version(), closed, "nothing is published after the end");
+}
+
+/// What a reader that waits finds whenever the version has changed.
+struct Waiter {
+    reader: Reader<Arc<Heap>>,
+    changes: Changes<Arc<Heap>>,
+    replica: Replica<Arc<Heap>>,
+    version: u64,
+    /// Stamps of publication that depth, log and replica had when it woke.
+    found: Vec<[i64; 3]>,
+}
+
+impl Waiter {
+    fn look(&mut self) {
+        let version = self.reader.version();
+        if version == self.version {
+            return;
+        }
+        self.version = version;
+        let depth = self.reader.last_known_depth(1).map_or(-1, |depth| depth.status.published_ns);
+        let mut set = ChangeSet::default();
+        let read = self.changes.read(&mut set) == Ok(true);
+        let logged = if read { set.status.published_ns } else { -1 };
+        let _ = self.replica.refresh();
+        let copied = self.replica.last_known().map_or(-1, |known| known.status.published_ns);
+        self.found.push([depth, logged, copied]);
+    }
+}
+
+/// Memory in which a reader looks each time that the writer turns to another part of it.
+struct Watched(Arc<Heap>, RefCell<Option<Waiter>>);
+
+impl Region for Watched {
+    fn words(&self) -> &[AtomicU64] {
+        self.1.borrow_mut().iter_mut().for_each(Waiter::look);
+        self.0.words()
+    }
+}
+
+#[test]
+fn who_waits_for_a_version_finds_all_that_was_published_with_it() {
+    let config = Config::default();
+    let heap = Arc::new(Heap::new(config.words().unwrap()));
+    let watched = Watched(heap.clone(), RefCell::new(None));
+    let mut publisher = Publisher::create(watched, &config, 7, 0).unwrap();
+    let book = LocalBook::new(Rule::new(Chain::Linked, Bridge::InStream), Policy::default());
+    let reader = Reader::attach(heap).unwrap();
+    let (changes, replica) = (reader.changes(), reader.replica());
+    let version = reader.version();
+    let waiter = Waiter { reader, changes, replica, version, found: Vec::new() };
+    *publisher.region().1.borrow_mut() = Some(waiter);
+    publisher.publish(&book, 1);
+    publisher.publish(&book, 2);
+    publisher.close(3);
+    let mut watched = publisher.region().1.borrow_mut();
+    let waiter = watched.as_mut().unwrap();
+    waiter.look();
+    assert_eq!(waiter.found, [[1; 3], [2; 3], [3; 3]]);
 }
 
 #[test]

@@ -149,13 +149,14 @@ impl BookReader {
         self.reader.age_ns(clock::now_ns())
     }
 
-    /// Changes with every publication.
+    /// Changes with every publication, once all of it can be read.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.reader.version()
     }
 
     /// Waits until the version is another than `seen`, and says which; `None` after `at_most`.
+    /// What is read afterwards is of that publication or a later one.
     ///
     /// The writer wakes nobody and does not know who waits.
     #[must_use]

@@ -3,7 +3,7 @@
 //! ```text
 //! pair 0   header        what was built: sizes, bounds, incarnation; written once
 //! pair 1   top           lock, status, best bid and ask, number, stamps
-//! pair 2   heartbeat     the writer's last sign of life
+//! pair 2   heartbeat     the writer's last sign of life; the number of the last publication
 //! …        depth         lock, status, counts │ N bids │ N asks
 //! …        log           intent │ tail │ latest checkpoint │ ring of records
 //! …        checkpoints   two of: lock, place in the log, counts │ bids │ asks
@@ -26,7 +26,7 @@ const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 /// Every change of what a word means changes this text, and by its hash the layout's name.
 const DESCRIPTION: &str = "header: magic layout order words depth ring levels silent incarnation; \
     top: lock standing seq recv bid.price bid.qty ask.price ask.qty venue published; \
-    beat: ns; depth: lock standing seq recv venue published counts | bids | asks; \
+    beat: ns version; depth: lock standing seq recv venue published counts | bids | asks; \
     log: intent | tail | latest | kind.bids.asks standing seq recv venue published levels; \
     checkpoint: lock place counts | bids | asks";
 /// Name of this layout.
@@ -189,6 +189,12 @@ impl Layout {
     #[inline(always)]
     pub(super) fn beat(words: &[AtomicU64]) -> Option<&AtomicU64> {
         words.get(Self::BEAT)
+    }
+
+    /// Number of the last publication of which everything is stored.
+    #[inline(always)]
+    pub(super) fn version(words: &[AtomicU64]) -> Option<&AtomicU64> {
+        words.get(Self::BEAT + 1)
     }
 
     /// The best levels of both sides.

@@ -256,6 +256,32 @@ fn who_attaches_while_a_publication_is_made_finds_all_of_it_or_nothing() {
     });
 }
 
+#[test]
+fn who_sees_the_version_of_a_publication_finds_what_was_published() {
+    holds_thanks_to(&[Site::VersionWrite, Site::VersionRead], || {
+        explore(|| {
+            let region = region();
+            let mut publisher = Publisher::create(region.clone(), &SMALLEST, 1, 0).unwrap();
+            let reader = Reader::attach(region).unwrap();
+            let before = reader.version();
+            let writing = spawn(move || {
+                publisher.close(1);
+                core::mem::forget(publisher);
+            });
+            let reading = spawn(move || {
+                if reader.version() != before {
+                    let top = reader.last_known_top().expect("no write is on its way");
+                    let depth = reader.last_known_depth(1).expect("no write is on its way");
+                    let reasons = [top.status.reason, depth.status.reason];
+                    assert_eq!(reasons, [Reason::Closed; 2]);
+                }
+            });
+            writing.join().unwrap();
+            reading.join().unwrap();
+        });
+    });
+}
+
 /// Two blocks of one word, which say 1 from the same news on.
 type Two = [[AtomicU64; 2]; 2];
 

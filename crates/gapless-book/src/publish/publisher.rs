@@ -6,6 +6,7 @@ use super::layout::{Config, Layout, LayoutError};
 use super::region::Region;
 use super::seqlock;
 use super::status::{self, Status};
+use super::sync::{Ordering, Site, order};
 use super::top::{Shown, TopWriter};
 use crate::book::{Book, Change, Observer};
 use crate::event::{Level, Side};
@@ -30,6 +31,8 @@ pub struct Publisher<R: Region> {
     last: Shown,
     /// Snapshots that the book had taken when it was last published.
     snapshots: u64,
+    /// Number of the last publication.
+    version: u64,
     is_closed: bool,
 }
 
@@ -59,10 +62,12 @@ impl<R: Region> Publisher<R> {
             history: History::new(config.ring),
             last,
             snapshots: 0,
+            version: 0,
             is_closed: false,
         };
         publisher.show(last, None);
         publisher.record_status();
+        publisher.announce();
         publisher.layout.write(publisher.region.words(), incarnation)?;
         Ok(publisher)
     }
@@ -74,6 +79,9 @@ impl<R: Region> Publisher<R> {
     /// the clock of [`Publisher::create`]. The book must be the one whose changes were observed.
     #[inline]
     pub fn publish(&mut self, book: &LocalBook, now_ns: i64) {
+        if self.is_closed {
+            return;
+        }
         let levels = book.last_known();
         let (bid, ask) = (levels.best_bid(), levels.best_ask());
         let is_crossed = bid.zip(ask).is_some_and(|(bid, ask)| bid.price >= ask.price);
@@ -89,6 +97,7 @@ impl<R: Region> Publisher<R> {
         let (bid, ask) = (bid.unwrap_or_default(), ask.unwrap_or_default());
         self.show(Shown { status, bid, ask }, Some(levels));
         self.record(levels);
+        self.announce();
     }
 
     /// Says that the writer lives though nothing has changed.
@@ -106,8 +115,9 @@ impl<R: Region> Publisher<R> {
             let (state, reason) = (State::Stale, Reason::Closed);
             let last = Status::decode(self.last.status);
             let status = Status { state, reason, published_ns: now_ns, ..last }.encode();
-            self.show_always(Shown { status, ..self.last }, None);
+            self.show(Shown { status, ..self.last }, None);
             self.record_status();
+            self.announce();
         }
     }
 
@@ -121,7 +131,7 @@ impl<R: Region> Publisher<R> {
     fn record(&mut self, book: &Book) {
         let words = self.region.words();
         let logged = self.layout.ring(words).zip(self.layout.checkpoints(words));
-        if let Some((ring, checkpoints)) = logged.filter(|_| !self.is_closed) {
+        if let Some((ring, checkpoints)) = logged {
             self.history.record(ring, checkpoints, &self.last.status, book);
         }
     }
@@ -133,16 +143,19 @@ impl<R: Region> Publisher<R> {
         }
     }
 
+    /// Tells those who wait: after everything of a publication, so that whoever is woken finds it.
     #[inline(always)]
-    fn show(&mut self, shown: Shown, levels: Option<&Book>) {
-        if !self.is_closed {
-            self.show_always(shown, levels);
+    fn announce(&mut self) {
+        self.version += 1;
+        if let Some(version) = Layout::version(self.region.words()) {
+            // Pairs with the load in `Reader::version`.
+            version.store(self.version, order(Site::VersionWrite, Ordering::Release));
         }
     }
 
     /// Replaces what is shown; `None` leaves the depth's levels as they are.
     #[inline(always)]
-    fn show_always(&mut self, shown: Shown, levels: Option<&Book>) {
+    fn show(&mut self, shown: Shown, levels: Option<&Book>) {
         let ([standing, ..], [last, ..]) = (&shown.status, &self.last.status);
         if standing == last {
             self.show_both(false, shown, levels);

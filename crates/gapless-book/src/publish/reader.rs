@@ -206,12 +206,13 @@ impl<R: Region> Reader<R> {
 
     /// Changes with every publication; what a waiting reader polls.
     ///
-    /// Odd while the writer is in the middle of one. Nothing else may be concluded from it.
+    /// It changes last: whoever has seen it change finds that publication or a later one in the top,
+    /// the depth, the log and the whole book. Nothing else may be concluded from it.
     #[inline]
     pub fn version(&self) -> u64 {
-        let lock = Layout::top(self.region.words()).map(|[lock, ..]| lock);
-        // Pairs with the release store that ends a write: who sees it change sees the change.
-        lock.map_or(0, |lock| lock.load(order(Site::LockFirst, Ordering::Acquire)))
+        let version = Layout::version(self.region.words());
+        // Pairs with the store that ends a publication: who sees it change sees the change.
+        version.map_or(0, |word| word.load(order(Site::VersionRead, Ordering::Acquire)))
     }
 
     /// Time since the writer's last sign of life, ns: what it published or its heartbeat.

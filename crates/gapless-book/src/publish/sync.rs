@@ -48,6 +48,10 @@ pub(super) enum Site {
     RingReadFence,
     /// That look.
     IntentRead,
+    /// The version says that a publication is whole.
+    VersionWrite,
+    /// The reader's look at that word.
+    VersionRead,
     /// The header's last word says that the rest stands.
     HeaderWrite,
     /// The reader's look at that word.
