@@ -552,6 +552,19 @@ fn who_waits_for_a_version_finds_all_that_was_published_with_it() {
 }
 
 #[test]
+fn what_was_applied_and_not_published_is_not_shown_by_the_end() {
+    let mut line = live();
+    let shown = line.reader.last_known_depth(5).unwrap();
+    let seq = SeqInfo { prev: Some(10), last: Some(11), ..SeqInfo::default() };
+    line.message(BookKind::Delta, seq, &[(499, 77), (501, 78)], 0);
+    assert_eq!(line.book.last_known().best_bid(), Some(Level { price: 499, qty: 77 }));
+    line.publisher.close(line.now_ns);
+    let last = line.reader.last_known_depth(5).unwrap();
+    assert_eq!((last.status.seq, last.status.reason), (shown.status.seq, Reason::Closed));
+    assert_eq!((last.bids, last.asks), (shown.bids, shown.asks));
+}
+
+#[test]
 fn a_region_must_be_large_enough_and_vacant() {
     let config = Config::default();
     let needs = config.words().unwrap();

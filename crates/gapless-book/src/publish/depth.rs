@@ -78,21 +78,30 @@ impl DepthWriter {
         // Found before the lock opens, so that readers wait for the stores alone.
         self.bids.find(book.side(Side::Bid));
         self.asks.find(book.side(Side::Ask));
-        self.store_found(words, status);
-    }
-
-    /// Replaces the status and leaves the levels.
-    #[inline]
-    pub(super) fn store_found(&mut self, words: DepthWords<'_>, status: &StatusWords) {
-        let [lock, standing, seq, recv, venue, published, counts, _] = words.head;
+        let [lock, .., counts, _] = words.head;
         self.lock.open(lock);
-        let status_words = [standing, seq, recv, venue, published];
-        status_words.into_iter().zip(status).for_each(|(word, value)| put(word, *value));
+        put_status(words, status);
         self.bids.store(words.bids);
         self.asks.store(words.asks);
         put(counts, self.bids.len as u64 | (self.asks.len as u64) << 32);
         self.lock.close(lock);
     }
+
+    /// Replaces the status alone: levels that changed since the last [`DepthWriter::store`] belong
+    /// to a message that was not published.
+    pub(super) fn store_status(&mut self, words: DepthWords<'_>, status: &StatusWords) {
+        let [lock, ..] = words.head;
+        self.lock.open(lock);
+        put_status(words, status);
+        self.lock.close(lock);
+    }
+}
+
+#[inline(always)]
+fn put_status(words: DepthWords<'_>, status: &StatusWords) {
+    let [_, standing, seq, recv, venue, published, ..] = words.head;
+    let status_words = [standing, seq, recv, venue, published];
+    status_words.into_iter().zip(status).for_each(|(word, value)| put(word, *value));
 }
 
 /// Edits of a side after which finding its levels anew costs no more.

@@ -186,7 +186,7 @@ impl<R: Region> Publisher<R> {
             |top| top.store(top_words, &shown),
             || match levels {
                 Some(book) => depth.store(depth_words, &shown.status, book),
-                None => depth.store_found(depth_words, &shown.status),
+                None => depth.store_status(depth_words, &shown.status),
             },
         );
     }
