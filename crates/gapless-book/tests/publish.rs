@@ -565,6 +565,32 @@ fn what_was_applied_and_not_published_is_not_shown_by_the_end() {
 }
 
 #[test]
+fn no_more_is_copied_than_a_record_can_hold() {
+    let config = Config { ring: 64, ..Config::default() };
+    let mut line = Line::new(CrossedPolicy::Report, None, &config);
+    let (mut changes, mut set) = (line.reader.changes(), ChangeSet::default());
+    line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
+    // The second record's counts, behind the three slots with which the log began.
+    let counts = &line.reader.region().words()[192 + 6];
+    assert_eq!(counts.load(Ordering::Relaxed), 1 | 1 << 8 | 1 << 36);
+    for torn in [u64::MAX, 1 << 36, 9 << 8 | 9 << 36] {
+        counts.store(torn, Ordering::Relaxed);
+        let _ = changes.clone().read(&mut set);
+        assert!(set.bids.len() + set.asks.len() <= 64 / 4 - 3, "{torn:x}");
+    }
+    counts.store(1 | 1 << 8 | 1 << 36, Ordering::Relaxed);
+    assert_eq!(changes.read(&mut set), Ok(true));
+}
+
+#[test]
+fn a_publication_is_as_old_as_its_making_on_any_clock() {
+    let config = Config::default();
+    let region = Arc::new(Heap::new(config.words().unwrap()));
+    let _publisher = Publisher::create(region.clone(), &config, 7, -1_000).unwrap();
+    assert_eq!(Reader::attach(region).unwrap().age_ns(-995), 5);
+}
+
+#[test]
 fn a_region_must_be_large_enough_and_vacant() {
     let config = Config::default();
     let needs = config.words().unwrap();

@@ -12,7 +12,15 @@ use crate::event::Level;
 use alloc::vec::Vec;
 
 /// Slots of a record before its levels.
-pub(super) const HEAD_SLOTS: usize = 3;
+const HEAD_SLOTS: usize = 3;
+
+/// Largest records for which the log has room: the place of a checkpoint outlives three.
+const RECORDS_MIN: usize = 4;
+
+/// Most levels of a record in a log of so many slots.
+pub(super) const fn room(slots: usize) -> usize {
+    (slots / RECORDS_MIN).saturating_sub(HEAD_SLOTS)
+}
 
 /// What a record of changes does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,8 +152,8 @@ pub(super) fn read_record(
         let mut slots = words.from(position);
         let mut pair = || slots.next().map_or([0; 2], |slot| slot.each_ref().map(get));
         let [[counts, standing], [seq, recv], [venue, published]] = [pair(), pair(), pair()];
-        // Torn counts may be anything; more than the log holds is not copied, and then dropped.
-        let room = words.slots.len();
+        // Torn counts may be anything; more than a record holds is not copied, and then dropped.
+        let room = room(words.slots.len());
         let bids = ((counts >> 8) as usize & 0xfff_ffff).min(room);
         let asks = ((counts >> 36) as usize).min(room - bids);
         into.kind = ChangeKind::from_code(counts as u8);

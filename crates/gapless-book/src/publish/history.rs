@@ -1,15 +1,12 @@
 //! The writer's side of the log of changes and of the checkpoints that it is followed from.
 
-use super::changes::{self, ChangeKind, HEAD_SLOTS};
+use super::changes::{self, ChangeKind};
 use super::checkpoint::{CheckpointWords, CheckpointWriter};
 use super::ring::{RingWords, RingWriter};
 use super::status::StatusWords;
 use crate::book::{Book, Levels};
 use crate::event::{Level, Side};
 use alloc::vec::Vec;
-
-/// Largest records for which the log has room: the place of a checkpoint outlives three.
-const RECORDS_MIN: usize = 4;
 
 /// What changed since the last publication, and how far log and checkpoints are.
 #[derive(Debug)]
@@ -27,7 +24,7 @@ pub(super) struct History {
 impl History {
     /// Before the first publication to a log of so many slots; 0: there is no log.
     pub(super) fn new(ring: usize) -> Self {
-        let room = (ring / RECORDS_MIN).saturating_sub(HEAD_SLOTS);
+        let room = changes::room(ring);
         // At once, so that no message makes it grow.
         let side = || Vec::with_capacity(room);
         let (ring, checkpoints) = (RingWriter::default(), CheckpointWriter::default());

@@ -66,6 +66,8 @@ impl<R: Region> Publisher<R> {
             is_closed: false,
         };
         publisher.show(last, None);
+        // Zero may be later than now on the clock that is used.
+        publisher.beat(now_ns);
         publisher.record_status();
         publisher.announce();
         publisher.layout.write(publisher.region.words(), incarnation)?;
