@@ -206,8 +206,8 @@ impl<R: Region> Reader<R> {
 
     /// Changes with every publication; what a waiting reader polls.
     ///
-    /// It changes last: whoever has seen it change finds that publication or a later one in the top,
-    /// the depth, the log and the whole book. Nothing else may be concluded from it.
+    /// It changes last: whoever has seen it change finds that publication or a later one in the
+    /// top, the depth, the log and the whole book. Nothing else may be concluded from it.
     #[inline]
     pub fn version(&self) -> u64 {
         let version = Layout::version(self.region.words());
