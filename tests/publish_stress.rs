@@ -13,7 +13,7 @@ use gapless_book::book::Levels;
 use gapless_book::event::{BookKind, BookMessage, Flags, Level, Scales, SeqInfo, Times};
 use gapless_book::local::{CrossedPolicy, LocalBook, Policy, State};
 use gapless_book::publish::{
-    ChangeSet, Config, Depth, Heap, Publisher, ReadError, Reader, RefreshError, Status,
+    ChangeSet, Config, Depth, Heap, Publisher, Reader, RefreshError, Status,
 };
 use gapless_book::sequence::{Bridge, Chain, Rule};
 use std::sync::Arc;
@@ -129,10 +129,11 @@ impl Seen {
         t
     }
 
-    fn refused(&mut self, error: ReadError) {
-        match error {
-            ReadError::Busy => self.busy += 1,
-            ReadError::NotLive(_) => self.not_live += 1,
+    fn refused(&mut self, error: impl Into<RefreshError>) {
+        match error.into() {
+            RefreshError::Busy => self.busy += 1,
+            RefreshError::NotLive(_) => self.not_live += 1,
+            error => panic!("{error}"),
         }
     }
 

@@ -212,7 +212,8 @@ impl Followers {
         let shown = line.reader.last_known_top().unwrap();
         assert_eq!(*known.status, shown.status);
         let live = self.replica.live(line.now_ns).map(|full| *full.status);
-        assert_eq!(live, line.reader.top(line.now_ns).map(|top| top.status));
+        let top = line.reader.top(line.now_ns).map(|top| top.status);
+        assert_eq!(live, top.map_err(RefreshError::from));
     }
 
     /// Reads what there is to read; the levels are known again after a reset.
@@ -358,6 +359,7 @@ fn a_book_with_more_levels_than_there_is_room_for_is_too_deep_until_it_is_not() 
     let mut replica = line.reader.replica();
     assert_eq!(replica.refresh(), Err(RefreshError::TooDeep));
     assert!(replica.last_known().is_none());
+    assert_eq!(replica.live(line.now_ns).err(), Some(RefreshError::TooDeep));
     assert!(line.reader.top(line.now_ns).is_ok(), "the top needs no room");
     line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
     Followers { replica, ..Followers::new(&line.reader) }.check(&line);
@@ -369,7 +371,9 @@ fn without_a_log_there_are_no_changes_and_no_whole_book() {
     line.step(&Command::Snapshot(vec![(499, 1), (501, 2)]));
     line.check();
     assert_eq!(line.reader.changes().read(&mut ChangeSet::default()), Ok(false));
-    assert_eq!(line.reader.replica().refresh(), Err(RefreshError::NotPublished));
+    let mut replica = line.reader.replica();
+    assert_eq!(replica.refresh(), Err(RefreshError::NotPublished));
+    assert_eq!(replica.live(line.now_ns).err(), Some(RefreshError::NotPublished));
 }
 
 #[test]
@@ -393,10 +397,11 @@ fn live() -> Line {
     line
 }
 
-fn not_live(result: Result<impl Sized, ReadError>) -> NotLive {
-    match result {
-        Err(ReadError::NotLive(found)) => found,
-        Err(ReadError::Busy) => panic!("busy"),
+#[track_caller]
+fn not_live(result: Result<impl Sized, impl Into<RefreshError>>) -> NotLive {
+    match result.map_err(Into::into) {
+        Err(RefreshError::NotLive(found)) => found,
+        Err(error) => panic!("{error}"),
         Ok(_) => panic!("live"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::changes::{ChangeKind, ChangeSet, read_record};
 use super::checkpoint;
-use super::reader::{ReadError, Reader};
+use super::reader::{NotLive, ReadError, Reader};
 use super::region::Region;
 use super::ring;
 use super::seqlock::Busy;
@@ -35,11 +35,13 @@ pub struct Replica<R: Region> {
     renewals: u64,
 }
 
-/// Why a replica could not be brought up to date.
+/// Why a replica could not be brought up to date, or gives no live book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshError {
-    /// The writer was faster at every try; try again later.
+    /// The book is not live: of [`Replica::live`] alone, a refresh gives books of any state.
+    NotLive(NotLive),
+    /// The writer was faster at every try, or there was no refresh yet; refresh again later.
     Busy,
     /// The book holds more levels than the publication has room for.
     TooDeep,
@@ -50,6 +52,7 @@ pub enum RefreshError {
 impl core::fmt::Display for RefreshError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
+            Self::NotLive(found) => return ReadError::NotLive(*found).fmt(f),
             Self::Busy => "the writer was faster at every try",
             Self::TooDeep => "the book holds more levels than the publication has room for",
             Self::NotPublished => "the publication has no full depth",
@@ -58,6 +61,15 @@ impl core::fmt::Display for RefreshError {
 }
 
 impl core::error::Error for RefreshError {}
+
+impl From<ReadError> for RefreshError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotLive(found) => Self::NotLive(found),
+            ReadError::Busy => Self::Busy,
+        }
+    }
+}
 
 /// The whole book, with what may be thought of it.
 #[derive(Clone, Copy, Debug)]
@@ -111,15 +123,15 @@ impl<R: Region> Replica<R> {
     /// The whole book as of the last refresh, if it and the publication are live now.
     ///
     /// # Errors
-    /// As [`Reader::top`].
-    pub fn live(&self, now_ns: i64) -> Result<FullDepth<'_>, ReadError> {
+    /// As [`Reader::top`] and [`Replica::refresh`]; only another refresh can change the latter.
+    pub fn live(&self, now_ns: i64) -> Result<FullDepth<'_>, RefreshError> {
         // A reader that the top has told of a gap must not be told by an older log that it is live.
         self.reader.top(now_ns)?;
-        let known = self.last_known().ok_or(ReadError::Busy)?;
+        let known = self.last_known().ok_or_else(|| self.unknown())?;
         if known.status.state == State::Live {
             return Ok(known);
         }
-        Err(self.reader.not_live(known.status, now_ns))
+        Err(self.reader.not_live(known.status, now_ns).into())
     }
 
     /// The whole book as of the last refresh, whatever its state; `None` before the first that
@@ -128,6 +140,16 @@ impl<R: Region> Replica<R> {
     pub fn last_known(&self) -> Option<FullDepth<'_>> {
         self.place.filter(|_| !self.is_cut)?;
         Some(FullDepth { status: &self.status, bids: &self.bids, asks: &self.asks })
+    }
+
+    /// Why there is no book as of the last refresh.
+    #[cold]
+    fn unknown(&self) -> RefreshError {
+        if self.reader.ring().is_none() {
+            return RefreshError::NotPublished;
+        }
+        let is_cut = self.place.is_some() && self.is_cut;
+        if is_cut { RefreshError::TooDeep } else { RefreshError::Busy }
     }
 
     /// How often it had to begin anew: the writer overtook it, or said that it must.
