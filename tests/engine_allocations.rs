@@ -17,12 +17,17 @@ const WARM: u64 = 5_000;
 const LAST: u64 = 20_000;
 
 /// A snapshot and deltas over the same prices again and again: the first come at once, the rest a
-/// second later.
+/// second later, and a last one so late that nobody waits for it: a source that has ended waits for
+/// commands, for which it asks for memory.
 fn recording() -> String {
     let begin = 1_700_000_000_000_000_000u64;
     let mut text = format!("{begin}\tC\tws\twss://stream.bybit.com/v5/public/linear\n");
-    for u in 1..=LAST {
-        let late = if u > WARM { 1_000_000_000 + u * 1_000 } else { u };
+    for u in 1..=LAST + 1 {
+        let late = match u {
+            ..=WARM => u,
+            ..=LAST => 1_000_000_000 + u * 1_000,
+            _ => 3_600_000_000_000,
+        };
         let (kind, price) = (if u == 1 { "snapshot" } else { "delta" }, 100 + u % 40);
         let qty = 1 + u % 7;
         let (ns, ms) = (begin + late, begin / 1_000_000);

@@ -28,6 +28,10 @@ pub(crate) struct Layout {
 /// with every frame (checksums), others once in years (ids).
 const MISSES_MAX: u8 = 8;
 
+/// Chunks that there is room for beyond those of the first frame, so that numbers which gain a
+/// digit while a feed runs make nothing grow.
+const SPARE: usize = 4;
+
 /// An ISO 8601 time that keeps its place.
 #[derive(Clone, Copy, Debug)]
 struct Time {
@@ -91,6 +95,10 @@ impl Layout {
         self.fits = spans.iter().all(|span| self.place(frame, from, *span).is_some());
         let in_number =
             |at: usize| spans.iter().any(|(_, start, end)| (*start..*end).contains(&at));
+        let chunks = self.len.div_ceil(CHUNK);
+        if self.chunks.capacity() < chunks {
+            self.chunks.reserve_exact(chunks + SPARE);
+        }
         for base in (from..frame.len()).step_by(CHUNK) {
             let mut chunk = Chunk::default();
             let bytes = frame.iter().enumerate().skip(base).take(CHUNK);

@@ -18,7 +18,7 @@ mod writer;
 use crate::clock;
 use crate::reader::{BookReader, Wait};
 use crate::run::{Choices, Replay};
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded};
 use gapless_book::event::NO_TIME;
 use gapless_book::local::{Reason, State};
 use gapless_book::publish::{Config, LayoutError};
@@ -35,6 +35,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use writer::{Publications, Writer};
 
+/// Commands that may wait for a thread.
+const COMMANDS_MAX: usize = 64;
 /// Threads of an engine.
 pub const THREADS_MAX: usize = 1024;
 
@@ -402,7 +404,7 @@ impl Engine {
                 let (replay, failures) = Replay::with(share, source.choices.clone());
                 let mut part = Part::new(at, replay.progress().to_vec());
                 failures.iter().for_each(|failure| part.error(failure.to_string()));
-                let (sender, commands) = unbounded();
+                let (sender, commands) = bounded(COMMANDS_MAX);
                 let writer = Writer {
                     part: parts.len(),
                     replay,
@@ -524,8 +526,8 @@ impl Engine {
         self.tell(&Command::Remove(name.to_owned()));
     }
 
-    /// Never waits: a thread that waits for bytes of a pipe obeys when they come, and what waits
-    /// for it is what the caller has asked for.
+    /// A thread that waits for bytes of a pipe obeys when they come; the caller waits for it once
+    /// as many commands do.
     fn tell(&self, command: &Command) {
         for thread in &self.threads {
             // A thread that has gone has told why.
