@@ -23,10 +23,12 @@ fn recording() -> String {
     let begin = 1_700_000_000_000_000_000u64;
     let mut text = format!("{begin}\tC\tws\twss://stream.bybit.com/v5/public/linear\n");
     for u in 1..=LAST + 1 {
-        let late = match u {
-            ..=WARM => u,
-            ..=LAST => 1_000_000_000 + u * 1_000,
-            _ => 3_600_000_000_000,
+        let late = if u <= WARM {
+            u
+        } else if u <= LAST {
+            1_000_000_000 + u * 1_000
+        } else {
+            3_600_000_000_000
         };
         let (kind, price) = (if u == 1 { "snapshot" } else { "delta" }, 100 + u % 40);
         let qty = 1 + u % 7;
