@@ -56,7 +56,7 @@ impl Fed {
 pub enum Part {
     /// A change of the best bid; best bid and ask are read.
     Best,
-    /// Recorded messages; the first [`DEPTH`] levels a side are read.
+    /// Recorded messages; the first `DEPTH` levels a side are read.
     Depth,
 }
 

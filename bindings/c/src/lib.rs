@@ -1,7 +1,7 @@
 //! The C interface of gapless: `include/gapless.h`.
 //!
 //! One noun a file: [`engine`], [`reader`]; what a C program passes and gets is in [`types`], and
-//! [`boundary`] is the only file that touches its pointers. Invariant: nothing unwinds into C, and
+//! `boundary` is the only file that touches its pointers. Invariant: nothing unwinds into C, and
 //! no pointer but one that the caller passes in that very call is followed.
 #![deny(unsafe_code)]
 
