@@ -61,7 +61,7 @@ fn replayed(paths: &[String]) -> BTreeMap<String, End> {
 fn shown(engine: &Engine) -> BTreeMap<String, End> {
     let mut all = BTreeMap::new();
     for info in engine.books() {
-        let name = format!("{}@{}@{}", info.name, info.channel, info.input);
+        let name = info.full_name();
         let reader = engine.book(&name).unwrap();
         let mut replica = reader.replica();
         replica.refresh().unwrap_or_else(|error| panic!("{name}: {error:?}"));
@@ -161,7 +161,7 @@ fn a_removed_book_is_closed_and_comes_back_as_it_is_and_no_other_is_touched() {
     engine.join();
     let before = shown(&engine);
     let gone = engine.books().into_iter().find(|book| book.state == State::Live).unwrap();
-    let full = format!("{}@{}@{}", gone.name, gone.channel, gone.input);
+    let full = gone.full_name();
     let reader = engine.book(&full).unwrap();
     engine.remove(&gone.name);
     assert!(engine.book(&full).is_err(), "not listed from that moment on");
@@ -183,7 +183,7 @@ fn who_asks_for_a_book_that_was_removed_and_added_is_given_the_new_one() {
     let mut engine = Engine::builder().source(Source::replay([samples()])).start().unwrap();
     engine.join();
     let book = engine.books().into_iter().find(|book| book.state == State::Live).unwrap();
-    let full = format!("{}@{}@{}", book.name, book.channel, book.input);
+    let full = book.full_name();
     for _ in 0..50 {
         engine.remove(&book.name);
         engine.add(&book.name);
@@ -386,11 +386,9 @@ fn books_come_and_go_in_any_order_under_readers_that_never_stop() {
                 4 if !books.is_empty() => engine.add(&books[random(books.len())].name),
                 _ => _ = engine.start(),
             }
-            let full =
-                |b: &gapless::engine::BookInfo| format!("{}@{}@{}", b.name, b.channel, b.input);
             let now = engine.books();
             let mut held = readers.lock().unwrap();
-            held.extend(now.iter().filter_map(|book| engine.book(&full(book)).ok()));
+            held.extend(now.iter().filter_map(|book| engine.book(&book.full_name()).ok()));
             let surplus = held.len().saturating_sub(40);
             held.drain(..surplus);
             drop(held);
@@ -403,4 +401,63 @@ fn books_come_and_go_in_any_order_under_readers_that_never_stop() {
     engine.stop();
     assert!(readers.lock().unwrap().iter().all(|reader| reader.state().1 == Reason::Closed));
     assert!(engine.status().iter().all(|source| source.errors_count == 0));
+}
+
+/// A recording of books whose messages come at these times, in ms, symbol by symbol.
+fn recording(name: &str, messages: &[(u64, &str)]) -> PathBuf {
+    let begin_ms = 1_700_000_000_000;
+    let mut seen = BTreeMap::<&str, u64>::new();
+    let mut text = format!("{begin_ms}000000\tC\tws\twss://stream.bybit.com/v5/public/linear\n");
+    for (at_ms, symbol) in messages {
+        let u = seen.entry(symbol).or_default();
+        *u += 1;
+        let (ms, kind) = (begin_ms + at_ms, if *u == 1 { "snapshot" } else { "delta" });
+        text += &format!(
+            "{ms}000000\tR\tws\t{{\"topic\":\"orderbook.50.{symbol}\",\"type\":\"{kind}\",\
+             \"ts\":{ms},\"data\":{{\"s\":\"{symbol}\",\"b\":[[\"1\",\"{u}\"]],\
+             \"a\":[[\"2\",\"{u}\"]],\"u\":{u},\"seq\":{u}}},\"cts\":{ms}}}\n"
+        );
+    }
+    let path = std::env::temp_dir().join(format!("gapless-{name}-{}.cap", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_book_that_is_silent_in_its_own_time_is_stale_and_no_other_is() {
+    let messages: Vec<_> = (0..40).flat_map(|at| [(at * 100, "AAA"), (at * 100, "BBB")]).collect();
+    // BBB says nothing for the last two of the four seconds.
+    let messages: Vec<_> = messages.into_iter().filter(|m| m.1 == "AAA" || m.0 <= 2_000).collect();
+    let path = recording("silent", &messages);
+    let source = || Source::replay([path.display().to_string()]);
+    let state = |freshness: Option<u64>, name: &str| {
+        let builder = Engine::builder().source(source());
+        let builder = match freshness {
+            Some(ms) => builder.freshness(Duration::from_millis(ms)),
+            None => builder,
+        };
+        let engine = builder.start().unwrap();
+        engine.join();
+        engine.book(name).unwrap().state()
+    };
+    let (live, silent) = ((State::Live, Reason::None), (State::Stale, Reason::Silent));
+    assert_eq!(state(Some(1_000), "bybit.linear:AAA"), live);
+    assert_eq!(state(Some(1_000), "bybit.linear:BBB"), silent);
+    assert_eq!(state(Some(3_000), "bybit.linear:BBB"), live);
+    assert_eq!(state(None, "bybit.linear:BBB"), live);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_book_is_stale_while_nothing_comes_and_live_with_the_next_message() {
+    let path = recording("pause", &[(0, "AAA"), (10, "AAA"), (1_200, "AAA")]);
+    let source = Source::replay([path.display().to_string()]).speed(Speed::Factor(1.0));
+    let builder = Engine::builder().source(source).freshness(Duration::from_millis(200));
+    let engine = builder.start().unwrap();
+    let book = engine.wait_for("bybit.linear:AAA", LONG).unwrap();
+    assert_eq!(book.state().0, State::Live);
+    until("it is stale", || book.state() == (State::Stale, Reason::Silent));
+    assert!(engine.status()[0].state == SourceState::Running, "before the next message");
+    until("it is live again", || book.state().0 == State::Live);
+    std::fs::remove_file(&path).unwrap();
 }

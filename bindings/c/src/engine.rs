@@ -2,10 +2,11 @@
 #![allow(non_camel_case_types)] // These are C's names.
 
 use crate::boundary::{self, Failure, Place};
-use crate::config;
 use crate::handles::{self, Object};
 use crate::types::{gapless_engine, gapless_reader, gapless_status};
 use gapless::EngineError;
+use gapless::config::{self, ConfigError};
+use gapless::engine::BookInfo;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ pub extern "C" fn gapless_engine_start(
     boundary::call(|| {
         let engine = Place::of(engine)?;
         let text = boundary::text(config, config_length)?;
-        let invalid = |error| Failure(gapless_status::InvalidConfig, error);
+        let invalid =
+            |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
         let started = config::read(&text).map_err(invalid)?.start().map_err(failure)?;
         let id = handles::keep(Object::Engine(Mutex::new(started)))?;
         engine.put(gapless_engine { id });
@@ -108,10 +110,7 @@ pub extern "C" fn gapless_engine_book_name(
     boundary::call(|| {
         let length = Place::of(length)?;
         let mut names = handles::with_engine(engine.id, |engine| {
-            let full = |book: gapless::engine::BookInfo| {
-                format!("{}@{}@{}", book.name, book.channel, book.input)
-            };
-            Ok(engine.books().into_iter().map(full).collect::<Vec<_>>())
+            Ok(engine.books().iter().map(BookInfo::full_name).collect::<Vec<_>>())
         })?;
         names.sort_unstable();
         let name = names.get(index).ok_or(gapless_status::NoSuchBook)?;

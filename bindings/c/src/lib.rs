@@ -7,7 +7,6 @@
 
 #[allow(unsafe_code)] // Follows the caller's pointers.
 mod boundary;
-mod config;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod engine;
 mod handles;

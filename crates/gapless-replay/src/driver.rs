@@ -383,10 +383,14 @@ impl Driver {
 
     /// Marks books stale that were silent for longer than `limit_ns` at the last record's time.
     pub fn freshness<W: Watcher>(&mut self, limit_ns: i64, watcher: &mut W) {
-        let now = self.last_recv_ns;
+        self.freshness_at(self.last_recv_ns, limit_ns, watcher);
+    }
+
+    /// As [`Driver::freshness`], at a time.
+    pub fn freshness_at<W: Watcher>(&mut self, now_ns: i64, limit_ns: i64, watcher: &mut W) {
         for (index, line) in (0u32..).zip(&mut self.lines) {
             watcher.line(LineId(index));
-            line.session.freshness(now, limit_ns, watcher);
+            line.session.freshness(now_ns, limit_ns, watcher);
         }
     }
 }

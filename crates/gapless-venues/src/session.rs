@@ -526,9 +526,18 @@ impl<V: Venue> Session<V> {
         );
     }
 
-    /// Marks books stale that were silent for longer than `limit_ns`.
+    /// Marks books stale that were silent for longer than `limit_ns`; the handler is told of those
+    /// that changed.
     pub fn freshness<H: Handler>(&mut self, now_ns: i64, limit_ns: i64, handler: &mut H) {
-        self.for_books(|_| true, |local| local.tick(now_ns, limit_ns), handler);
+        for index in 0..self.line.books.len() {
+            let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
+            let Some(entry) = self.line.books.get_mut(id) else { continue };
+            let before = entry.local.state();
+            let outcome = entry.local.tick(now_ns, limit_ns);
+            if entry.local.state() != before || outcome.demand != Demand::None {
+                finish(id, entry, outcome, self.last_recv_ns, handler);
+            }
+        }
     }
 
     fn for_books<H: Handler>(

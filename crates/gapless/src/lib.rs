@@ -39,6 +39,7 @@ pub use gapless_replay as replay;
 pub use gapless_venues as venues;
 
 pub mod clock;
+pub mod config;
 pub mod convert;
 pub mod engine;
 pub mod latency;

@@ -224,7 +224,7 @@ fn find<'i>(inner: &'i Inner, query: &str) -> Result<&'i Listed, EngineError> {
             }
         }
         _ => {
-            let full = |b: &Listed| format!("{}@{}@{}", b.reader.name(), b.channel, b.input);
+            let full = |book: &Listed| book.info().full_name();
             let (name, meant) = (query.to_owned(), meant().map(full).collect());
             return Err(EngineError::Ambiguous { name, meant });
         }

@@ -33,7 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use writer::{Publications, Writer};
+use writer::{Publications, Silence, Writer};
 
 /// Commands that may wait for a thread.
 const COMMANDS_MAX: usize = 64;
@@ -247,6 +247,14 @@ pub struct BookInfo {
     pub age_ns: i64,
 }
 
+impl BookInfo {
+    /// `NAME@CHANNEL@INPUT`, which means this book whatever else appears: see [`Engine::book`].
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}@{}@{}", self.name, self.channel, self.input)
+    }
+}
+
 /// Choices of an engine.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -255,6 +263,7 @@ pub struct Builder {
     config: Config,
     idle: Wait,
     cores: Vec<usize>,
+    freshness: Option<Duration>,
     #[cfg(target_os = "linux")]
     shared: Option<(crate::shm::Directory, String)>,
 }
@@ -293,6 +302,16 @@ impl Builder {
     #[must_use]
     pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
         self.cores = cores.into_iter().collect();
+        self
+    }
+
+    /// Books that were silent for longer than this are Stale, [`Reason::Silent`], until their next
+    /// message. Time is that of the source: of recordings the receive time, at whatever pace, and
+    /// it ends with them. It shows within a tenth of the limit. Default: silence means nothing,
+    /// as some books are silent for minutes and healthy.
+    #[must_use]
+    pub const fn freshness(mut self, limit: Duration) -> Self {
+        self.freshness = Some(limit);
         self
     }
 
@@ -351,6 +370,7 @@ impl Engine {
             config: Config::default(),
             idle: Wait::Sleep(Duration::from_millis(1)),
             cores: Vec::new(),
+            freshness: None,
             #[cfg(target_os = "linux")]
             shared: None,
         }
@@ -391,7 +411,7 @@ impl Engine {
 
     /// The writers of every source.
     fn open(&self) -> Result<Vec<(Writer, Sender<Command>)>, EngineError> {
-        let Builder { sources, wanted, config, idle, .. } = &self.builder;
+        let Builder { sources, wanted, config, idle, freshness, .. } = &self.builder;
         if sources.is_empty() {
             return Err(EngineError::NoSource);
         }
@@ -418,6 +438,7 @@ impl Engine {
                     pacer: None,
                     start: Instant::now(),
                     idle: *idle,
+                    silence: freshness.map(Silence::new),
                     beaten_ns: clock::now_ns(),
                 };
                 parts.push(part);

@@ -12,7 +12,7 @@ use crate::report::BookReport;
 use crate::run::Replay;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use gapless_book::book::{Change, Observer};
-use gapless_book::event::{Level, Side};
+use gapless_book::event::{Level, NO_TIME, Side};
 use gapless_book::local::{LocalBook, Outcome};
 use gapless_book::publish::{Config, Heap, LayoutError, Publisher, Reader};
 use gapless_book::sequence::Chain;
@@ -44,8 +44,32 @@ pub(super) struct Writer {
     /// Zero of the pacer's times.
     pub start: Instant,
     pub idle: Wait,
+    /// Which silence makes a book stale, if any does.
+    pub silence: Option<Silence>,
     /// When the publications were last told that their writer lives.
     pub beaten_ns: i64,
+}
+
+/// When books are looked at for having been silent too long, in their source's time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    limit_ns: i64,
+    next_ns: i64,
+}
+
+impl Silence {
+    pub fn new(limit: Duration) -> Self {
+        Self { limit_ns: i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX), next_ns: i64::MIN }
+    }
+
+    /// The limit, if it is time to look: ten times in it.
+    fn due(&mut self, now_ns: i64) -> Option<i64> {
+        if now_ns < self.next_ns {
+            return None;
+        }
+        self.next_ns = now_ns.saturating_add(self.limit_ns / 10);
+        Some(self.limit_ns)
+    }
 }
 
 /// Whether a thread goes on.
@@ -123,13 +147,20 @@ impl Writer {
     }
 
     fn wait_until_due(&mut self) -> Result<Next, Failure> {
-        let Some(pacer) = &mut self.pacer else { return Ok(Next::Go) };
+        if self.pacer.is_none() && self.silence.is_none() {
+            return Ok(Next::Go);
+        }
+        let next = self.replay.peek()?;
+        let recv_ns = next.map_or(NO_TIME, |(recv_ns, _)| recv_ns);
         let mut due = Duration::ZERO;
-        if let Some((recv_ns, false)) = self.replay.peek()? {
+        if let (Some(pacer), Some((recv_ns, false))) = (&mut self.pacer, next) {
             pacer.pace(recv_ns, |offset| due = offset);
         }
         loop {
             let left = due.saturating_sub(self.start.elapsed());
+            if self.silence.is_some() && recv_ns != NO_TIME {
+                self.look_for_silence(recv_ns.saturating_sub(self.recorded_ns(left)));
+            }
             if left.is_zero() {
                 return Ok(Next::Go);
             }
@@ -143,6 +174,25 @@ impl Writer {
             if self.turn() == Next::Stop {
                 return Ok(Next::Stop);
             }
+        }
+    }
+
+    /// So much time in the time of the recording.
+    fn recorded_ns(&self, time: Duration) -> i64 {
+        let time = match self.replay.speed() {
+            Speed::Max => time,
+            Speed::Factor(factor) => {
+                let seconds = time.as_secs_f64() * factor;
+                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+            }
+        };
+        i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+    }
+
+    /// It is so late in the source's time: books that were silent for too long are stale.
+    fn look_for_silence(&mut self, now_ns: i64) {
+        if let Some(limit_ns) = self.silence.as_mut().and_then(|silence| silence.due(now_ns)) {
+            self.replay.driver_mut().freshness_at(now_ns, limit_ns, &mut self.books);
         }
     }
 
