@@ -509,11 +509,8 @@ fn c31_book_and_mark_price_are_on_two_sockets() {
         Topic { channel: "markPrice", symbol: "BTCUSDT" },
     ];
     let sockets = binance::sockets(Dialect::Usdm, &topics);
-    let found: Vec<_> = sockets.iter().map(|s| (s.url.as_str(), s.topics[0].channel)).collect();
-    let expected = [
-        ("wss://fstream.binance.com/public/stream", "depth"),
-        ("wss://fstream.binance.com/market/stream", "markPrice"),
-    ];
+    let found: Vec<_> = sockets.iter().map(|s| (s.path.as_str(), s.topics[0].channel)).collect();
+    let expected = [("/public/stream", "depth"), ("/market/stream", "markPrice")];
     assert_eq!(found, expected);
     assert_eq!(binance::stream_class("rpiDepth@500ms"), "public");
     assert_eq!(binance::stream_class("forceOrder"), "market");

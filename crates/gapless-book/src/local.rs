@@ -105,11 +105,17 @@ pub enum Reason {
     Closed,
     /// Snapshot after snapshot was older than what the stream had shown before it, or crossed.
     SnapshotNeverCatchesUp,
+    /// The source refused the credentials.
+    Auth,
+    /// The venue does not know the symbol, or refuses to send it.
+    Refused,
+    /// The venue has ended the symbol.
+    Delisted,
 }
 
 impl Reason {
     /// Every reason; each stands at the place of its number.
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 23] = [
         Self::None,
         Self::AwaitingSnapshot,
         Self::AwaitingFirstDelta,
@@ -130,6 +136,9 @@ impl Reason {
         Self::WriterSilent,
         Self::Closed,
         Self::SnapshotNeverCatchesUp,
+        Self::Auth,
+        Self::Refused,
+        Self::Delisted,
     ];
 
     /// The reason whose number is `code`.
@@ -163,6 +172,9 @@ impl Reason {
             Self::WriterSilent => "writer_silent",
             Self::Closed => "closed",
             Self::SnapshotNeverCatchesUp => "snapshot_never_catches_up",
+            Self::Auth => "auth",
+            Self::Refused => "refused",
+            Self::Delisted => "delisted",
         }
     }
 }
@@ -501,6 +513,16 @@ impl LocalBook {
         let before = self.before();
         self.counters.gaps += u64::from(reason == Reason::GapNotice);
         self.lose(reason);
+        self.outcome(before, Verdict::Ignore)
+    }
+
+    /// It needs a person: nothing is asked for, and what was there is void. A snapshot that comes
+    /// all the same heals it.
+    pub fn fail(&mut self, reason: Reason) -> Outcome {
+        let before = self.before();
+        self.lose(reason);
+        self.state = State::Failed;
+        self.demand = Demand::None;
         self.outcome(before, Verdict::Ignore)
     }
 

@@ -18,19 +18,7 @@ use gapless_venues::wire::{Reject, WireError, WireErrorKind};
 use std::collections::HashMap;
 use std::io::Read;
 
-/// One connection of one input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LineId(pub u32);
-
-/// Is told of everything, and whose it is.
-pub trait Watcher: Handler {
-    /// What follows belongs to this connection.
-    fn line(&mut self, line: LineId) {
-        let _ = line;
-    }
-}
-
-impl Watcher for () {}
+pub use gapless_venues::session::{LineId, Watcher};
 
 /// A connection with its session.
 #[derive(Debug)]

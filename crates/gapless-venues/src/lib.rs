@@ -23,6 +23,7 @@ pub mod instruments;
 pub mod kernel;
 mod layout;
 mod learned;
+pub mod live;
 pub mod okx;
 pub mod registry;
 pub mod relay;

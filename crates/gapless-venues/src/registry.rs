@@ -1,17 +1,19 @@
 //! Every venue by name: the one list to which a new venue is added.
 
 use crate::binance::{BinanceCoinm, BinanceSpot, BinanceUs, BinanceUsdm};
-use crate::books::Books;
+use crate::books::{BookEntry, Books};
 use crate::bybit::Bybit;
 use crate::deribit::Deribit;
 use crate::kernel::{Frame, Isa};
+use crate::live::Wiring;
 use crate::okx::Okx;
 use crate::relay::Relay;
 use crate::session::{Handler, Session, SessionConfig};
 use crate::tardis::Tardis;
-use crate::venue::{Claim, Market, Topic, Venue};
+use crate::venue::{Claim, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::Reject;
 use gapless_book::event::Event;
+use gapless_book::local::Reason;
 
 macro_rules! venues {
     ($($id:ident = $venue:expr, $type:ty, $name:literal;)*) => {
@@ -114,6 +116,72 @@ macro_rules! venues {
             /// See [`Session::subscribe`].
             pub fn subscribe(&mut self, topics: &[Topic<'_>]) -> Vec<String> {
                 match self { $(Self::$id(session) => session.subscribe(topics)),* }
+            }
+
+            /// See [`Session::unsubscribe`].
+            pub fn unsubscribe(&mut self, topics: &[Topic<'_>]) -> Vec<String> {
+                match self { $(Self::$id(session) => session.unsubscribe(topics)),* }
+            }
+
+            /// See [`Session::take_requested`].
+            pub fn take_requested(&mut self, id: u64) -> Vec<(String, String)> {
+                match self { $(Self::$id(session) => session.take_requested(id)),* }
+            }
+
+            /// See [`Session::requested`].
+            #[must_use]
+            pub fn requested(&self, id: u64) -> usize {
+                match self { $(Self::$id(session) => session.requested(id)),* }
+            }
+
+            /// See [`Session::next_id`].
+            #[must_use]
+            pub fn next_id(&self) -> u64 {
+                match self { $(Self::$id(session) => session.next_id()),* }
+            }
+
+            /// See [`Session::expect`].
+            pub fn expect<H: Handler>(&mut self, topic: Topic<'_>, handler: &mut H) {
+                match self { $(Self::$id(session) => session.expect(topic, handler)),* }
+            }
+
+            /// See [`Session::fail`].
+            pub fn fail<H: Handler>(
+                &mut self,
+                which: impl Fn(&BookEntry) -> bool,
+                reason: Reason,
+                handler: &mut H,
+            ) {
+                match self { $(Self::$id(session) => session.fail(which, reason, handler)),* }
+            }
+
+            /// What a driver asks of the venue.
+            #[must_use]
+            pub fn wiring(&self) -> &dyn Wiring {
+                match self { $(Self::$id(session) => session.venue()),* }
+            }
+
+            /// See [`Venue::keepalive`].
+            #[must_use]
+            pub fn keepalive(&self) -> Option<(u64, &'static str)> {
+                match self { $(Self::$id(session) => session.venue().keepalive()),* }
+            }
+
+            /// See [`Venue::rest_verdict`].
+            #[must_use]
+            pub fn rest_verdict(&self, answer: &HttpAnswer<'_>) -> RestVerdict {
+                match self { $(Self::$id(session) => session.venue().rest_verdict(answer)),* }
+            }
+
+            /// Path and query of a book's REST snapshot; see [`Venue::snapshot_request`].
+            #[must_use]
+            pub fn snapshot_request(&self, book: &BookEntry) -> Option<String> {
+                let (channel, symbol, market) = (&book.channel, &book.symbol, book.market);
+                match self {
+                    $(Self::$id(session) => {
+                        session.venue().snapshot_request(channel, symbol, market)
+                    }),*
+                }
             }
 
             /// See [`Session::set_isa`].

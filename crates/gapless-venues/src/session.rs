@@ -24,7 +24,9 @@ use gapless_book::book::{Change, Observer};
 use gapless_book::event::{
     Body, BookKind, BookMessage, Event, Flags, HeartbeatAnswer, Level, NO_TIME, Side, Times,
 };
-use gapless_book::local::{Demand, Integrity, LocalBook, Outcome, Policy, Reason, State};
+use gapless_book::local::{
+    Demand, Integrity, LocalBook, Outcome, Policy, Reason, State, Transition,
+};
 use gapless_book::sequence::{Bridge, Chain, Verdict};
 
 /// Points on the way of a book message where its time may be stamped.
@@ -119,6 +121,55 @@ pub trait Handler {
 }
 
 impl Handler for () {}
+
+/// One connection among those that a watcher is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(pub u32);
+
+/// What passed over a connection, as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wire<'a> {
+    /// It was opened to this URL, keys left out.
+    Opened(&'a str),
+    /// A text frame was sent.
+    Sent(&'a str),
+    /// A text frame came.
+    Text(&'a [u8]),
+    /// A binary frame came.
+    Binary(&'a [u8]),
+    /// An HTTP request was answered.
+    Answer {
+        /// Its URL, keys left out.
+        url: &'a str,
+        /// Body of the answer.
+        body: &'a [u8],
+    },
+    /// It ended, for this reason.
+    Closed(&'a str),
+}
+
+/// Is told of everything on several connections, and whose it is.
+pub trait Watcher: Handler {
+    /// What follows belongs to this connection.
+    fn line(&mut self, line: LineId) {
+        let _ = line;
+    }
+
+    /// Something passed over the connection, now, ns since the epoch; what it means is told next.
+    #[inline]
+    fn wire(&mut self, now_ns: i64, wire: &Wire<'_>) {
+        let _ = (now_ns, wire);
+    }
+
+    /// What was shown of one connection's books is from now on shown of another's, which carries
+    /// the same topics.
+    fn moved(&mut self, from: LineId, to: LineId) {
+        let _ = (from, to);
+    }
+}
+
+impl Watcher for () {}
 
 /// Choices of a session.
 #[derive(Clone, Copy, Debug)]
@@ -344,6 +395,54 @@ impl<V: Venue> Session<V> {
             self.line.next_id += 1;
         }
         requests
+    }
+
+    /// Requests that end the subscriptions of `topics`.
+    pub fn unsubscribe(&mut self, topics: &[Topic<'_>]) -> Vec<String> {
+        let requests = self.venue.unsubscribe(topics, self.line.next_id);
+        self.line.next_id += requests.len() as u64;
+        requests
+    }
+
+    /// Takes out the topics of a request that was not answered yet, as channel and symbol.
+    pub fn take_requested(&mut self, id: u64) -> Vec<(String, String)> {
+        let at = self.line.requests.iter().position(|(request, _)| *request == id);
+        at.map(|at| self.line.requests.swap_remove(at).1).unwrap_or_default()
+    }
+
+    /// Topics of a request that was not answered yet.
+    #[must_use]
+    pub fn requested(&self, id: u64) -> usize {
+        let found = self.line.requests.iter().find(|(request, _)| *request == id);
+        found.map_or(0, |(_, topics)| topics.len())
+    }
+
+    /// Id of the next request.
+    #[must_use]
+    pub const fn next_id(&self) -> u64 {
+        self.line.next_id
+    }
+
+    /// Makes the book of a topic before anything of it has come, so that readers see that it has
+    /// no levels yet; nothing where the topic has no book or does not tell its name.
+    pub fn expect<H: Handler>(&mut self, topic: Topic<'_>, handler: &mut H) {
+        let Some(channel) = self.venue.book_channel(topic.channel) else { return };
+        let mut router =
+            Router::new(&self.venue, self.config, &mut self.line, NO_TIME, None, handler);
+        let Some(id) = router.find_or_add("", channel, topic.symbol) else { return };
+        let Some(entry) = self.line.books.get(id) else { return };
+        let (transition, demand) = (Transition::None, Demand::None);
+        handler.book(id, entry, &Outcome { verdict: Verdict::Ignore, transition, demand });
+    }
+
+    /// These books need a person; a snapshot that comes all the same heals them.
+    pub fn fail<H: Handler>(
+        &mut self,
+        which: impl Fn(&BookEntry) -> bool,
+        reason: Reason,
+        handler: &mut H,
+    ) {
+        self.for_books(which, |local| local.fail(reason), handler);
     }
 
     /// Keeps books of these symbols only; empty = all. Other symbols' messages are still events.

@@ -2,6 +2,7 @@
 //! books are kept, and writes the requests that the venue understands. It holds no book, no
 //! socket, no clock, and decides nothing about gaps.
 
+use crate::live::Wiring;
 use crate::scratch::Scratch;
 use crate::wire::EventSink;
 use gapless_book::sequence::Rule;
@@ -127,7 +128,7 @@ pub enum Claim {
 }
 
 /// A translator of one venue's dialect.
-pub trait Venue {
+pub trait Venue: Wiring {
     /// Reads one frame. Every event goes to `sink`, a malformed frame as a reject.
     fn parse<S: EventSink>(
         &self,

@@ -570,6 +570,9 @@ fn names_are_those_of_the_reports() {
         (Reason::Audit, "audit"),
         (Reason::Silent, "silent"),
         (Reason::SnapshotNeverCatchesUp, "snapshot_never_catches_up"),
+        (Reason::Auth, "auth"),
+        (Reason::Refused, "refused"),
+        (Reason::Delisted, "delisted"),
     ];
     for (reason, name) in reasons {
         assert_eq!(reason.name(), name);

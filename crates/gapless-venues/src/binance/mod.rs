@@ -28,6 +28,7 @@ mod books;
 mod claim;
 mod control;
 pub mod instruments;
+mod live;
 mod request;
 mod rest;
 mod stream;
@@ -37,7 +38,7 @@ mod tickers;
 mod trades;
 mod wire;
 
-pub use request::{STREAMS_MAX, Socket, sockets, stream_class};
+pub use request::{STREAMS_MAX, sockets, stream_class};
 pub use rest::used_weight;
 
 use crate::scratch::Scratch;

@@ -2,6 +2,7 @@
 
 use super::Dialect;
 use super::stream::{Depth, Stream, depth, streams_of};
+use crate::live::{Socket, chunks};
 use crate::scan::Value;
 use crate::url;
 use crate::venue::Topic;
@@ -103,15 +104,6 @@ pub fn stream_class(channel: &str) -> &'static str {
     }
 }
 
-/// A connection that a set of topics needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Socket<'a> {
-    /// Its URL; the streams are subscribed on it, frames come wrapped.
-    pub url: String,
-    /// What to subscribe on it, at most [`STREAMS_MAX`].
-    pub topics: Vec<Topic<'a>>,
-}
-
 /// The connections that these topics need: by traffic class on USD-M, and no more streams on one
 /// than the venue allows.
 #[must_use]
@@ -121,20 +113,10 @@ pub fn sockets<'a>(dialect: Dialect, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
     for class in classes {
         let own = |t: &&Topic<'a>| class.is_empty() || stream_class(t.channel) == *class;
         let own: Vec<Topic<'a>> = topics.iter().filter(own).copied().collect();
-        for part in own.chunks(STREAMS_MAX) {
-            sockets.push(Socket { url: socket_url(dialect, class), topics: part.to_vec() });
-        }
+        let path = if class.is_empty() { "/stream".to_owned() } else { format!("/{class}/stream") };
+        sockets.extend(chunks(&path, &own, STREAMS_MAX));
     }
     sockets
-}
-
-fn socket_url(dialect: Dialect, class: &str) -> String {
-    match dialect {
-        Dialect::Spot => "wss://stream.binance.com:9443/stream".to_owned(),
-        Dialect::Us => "wss://stream.binance.us:9443/stream".to_owned(),
-        Dialect::Usdm => format!("wss://fstream.binance.com/{class}/stream"),
-        Dialect::Coinm => "wss://dstream.binance.com/stream".to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -199,9 +181,8 @@ mod tests {
     fn book_and_mark_price_of_usdm_are_on_two_sockets() {
         let topics = [topic("depth", "BTCUSDT"), topic("markPrice", "BTCUSDT")];
         let sockets = sockets(Dialect::Usdm, &topics);
-        let urls: Vec<_> = sockets.iter().map(|s| s.url.as_str()).collect();
-        let base = "wss://fstream.binance.com";
-        assert_eq!(urls, [format!("{base}/public/stream"), format!("{base}/market/stream")]);
+        let paths: Vec<_> = sockets.iter().map(|s| s.path.as_str()).collect();
+        assert_eq!(paths, ["/public/stream", "/market/stream"]);
         assert_eq!(super::sockets(Dialect::Spot, &topics).len(), 1);
     }
 

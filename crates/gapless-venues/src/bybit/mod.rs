@@ -19,6 +19,7 @@
 //! Sockets, timers and budgets; gap decisions (`gapless_book::sequence`).
 
 pub mod instruments;
+mod live;
 mod request;
 mod rest;
 mod wire;

@@ -17,6 +17,7 @@
 //! Sockets, timers and budgets; gap decisions (`gapless_book::sequence`).
 
 pub mod instruments;
+mod live;
 mod request;
 mod rest;
 mod topic;

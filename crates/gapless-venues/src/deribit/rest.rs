@@ -11,9 +11,10 @@ use gapless_book::event::{Body, BookKind, Flags, SeqInfo};
 /// Two requests' worth of credits come back in 100 ms; a full burst needs more (protocols.md 5.2).
 const BACK_OFF_MS: u64 = 1_000;
 /// Codes after which the same request may succeed later (protocols.md 5.2).
-const RETRY_CODES: [i64; 8] = [10_028, 10_040, 10_041, 10_047, 10_066, 11_051, 13_028, 13_888];
+pub(super) const RETRY_CODES: [i64; 8] =
+    [10_028, 10_040, 10_041, 10_047, 10_066, 11_051, 13_028, 13_888];
 /// invalid_credentials, unauthorized.
-const AUTH_CODES: [i64; 2] = [13_004, 13_009];
+pub(super) const AUTH_CODES: [i64; 2] = [13_004, 13_009];
 
 /// Reads the `result` of `public/get_order_book`; serves audits, nothing is bridged with it.
 pub(super) fn book<S: EventSink>(

@@ -22,6 +22,7 @@
 //! (`gapless_book::checksum`).
 
 pub mod instruments;
+mod live;
 mod request;
 mod rest;
 mod wire;

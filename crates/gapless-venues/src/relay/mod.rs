@@ -18,6 +18,7 @@
 //! Sockets, retries, the circuit breaker, and replaying what a relay repeats.
 
 mod flavour;
+mod live;
 mod request;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@
 //! Files and compression; requests, since normalized streams are chosen by the URL.
 
 pub mod instruments;
+mod live;
 #[cfg(test)]
 mod tests;
 mod wire;

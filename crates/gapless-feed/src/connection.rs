@@ -1,0 +1,340 @@
+//! One connection: its phase, its timers, what it still has to say.
+//!
+//! ```text
+//!  Idle ─▶ Waiting ─▶ Connecting ─▶ Open ─┐        Failed: a person is needed
+//!             ▲            │              │        Stopped: the user closed it, which wins
+//!             └── backoff ─┴──────────────┘
+//! ```
+
+use crate::backoff::Backoff;
+use crate::budget::Budget;
+use crate::command::ConnId;
+use crate::source::TopicConfig;
+use gapless_venues::live::{Acks, Live};
+use gapless_venues::registry::AnySession;
+use gapless_venues::venue::Topic;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// An attempt to connect that takes longer has failed, ns: resolving, connecting and shaking hands
+/// have 5 s each.
+pub const CONNECT_NS_MAX: i64 = 15_000_000_000;
+/// After so long without anything received a ping is sent, ns.
+pub const PING_AFTER_NS: i64 = 10_000_000_000;
+/// A ping without anything received after it for so long: the peer is gone, ns.
+pub const PONG_NS_MAX: i64 = 5_000_000_000;
+/// A request without an answer for so long: the connection is given up, ns.
+pub const ACK_NS_MAX: i64 = 10_000_000_000;
+/// Requests that wait to be sent; with more the connection is given up.
+pub const OUTBOX_MAX: usize = 4_096;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not needed now.
+    Idle,
+    /// Until a time, ns.
+    Waiting(i64),
+    /// Since a time, ns.
+    Connecting(i64),
+    /// Since a time, ns.
+    Open(i64),
+    /// The source refused the credentials.
+    Failed,
+    /// By the user.
+    Stopped,
+}
+
+impl Phase {
+    /// The name used in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Waiting(_) => "waiting",
+            Self::Connecting(_) => "connecting",
+            Self::Open(_) => "open",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// A request that waits for room in the budgets.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub id: u64,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    id: u64,
+    since: i64,
+    left: usize,
+}
+
+/// What every connection of a pair has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub url: String,
+    /// As `url`, without the key.
+    pub shown: String,
+    pub headers: Vec<(String, String)>,
+    pub local: Option<IpAddr>,
+    pub topics: Arc<[TopicConfig]>,
+    /// Index of its line in the source.
+    pub line: usize,
+}
+
+/// See the module's page.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub wanted: Wanted,
+    pub session: AnySession,
+    pub phase: Phase,
+    pub backoff: Backoff,
+    /// It is to take over from the other of its pair.
+    pub is_standby: bool,
+    /// Topics that the venue refused.
+    pub refused: Vec<bool>,
+    /// Topics to unsubscribe and subscribe.
+    pub renew: Vec<usize>,
+    pub last_why: String,
+    pub connects: u64,
+    place: u32,
+    attempt: u32,
+    outbox: VecDeque<Request>,
+    pending: Vec<Pending>,
+    sends: Budget,
+    subscribes: Budget,
+    acks: Acks,
+    heard: i64,
+    data: i64,
+    pinged: i64,
+    proven: bool,
+}
+
+impl Connection {
+    pub fn new(place: u32, wanted: Wanted, session: AnySession, live: &Live) -> Self {
+        Self {
+            refused: vec![false; wanted.topics.len()],
+            wanted,
+            session,
+            phase: Phase::Idle,
+            backoff: Backoff::default(),
+            is_standby: false,
+            renew: Vec::new(),
+            last_why: String::new(),
+            connects: 0,
+            place,
+            attempt: 0,
+            outbox: VecDeque::new(),
+            pending: Vec::new(),
+            sends: Budget::new(live.sends),
+            subscribes: Budget::new(live.subscribes),
+            acks: live.acks,
+            heard: 0,
+            data: 0,
+            pinged: 0,
+            proven: false,
+        }
+    }
+
+    /// The attempt that is under way, or was last.
+    pub const fn conn(&self) -> ConnId {
+        ConnId { place: self.place, attempt: self.attempt }
+    }
+
+    #[inline]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
+    pub const fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::Open(_) | Phase::Connecting(_))
+    }
+
+    /// A new attempt begins.
+    pub const fn begin(&mut self, now: i64) -> ConnId {
+        self.attempt += 1;
+        self.phase = Phase::Connecting(now);
+        self.conn()
+    }
+
+    /// It is open: everything that was known of the last attempt is void.
+    pub fn open(&mut self, now: i64) {
+        self.phase = Phase::Open(now);
+        self.connects += 1;
+        (self.heard, self.data, self.pinged) = (now, now, i64::MIN);
+        self.proven = false;
+        self.outbox.clear();
+        self.pending.clear();
+        self.renew.clear();
+    }
+
+    /// Something came.
+    #[inline]
+    pub const fn hear(&mut self, now: i64) {
+        self.heard = now;
+    }
+
+    /// Something about a market came.
+    #[inline]
+    pub const fn has_data(&mut self, now: i64) {
+        self.data = now;
+        if !self.proven {
+            self.proven = true;
+            self.backoff.healed();
+        }
+    }
+
+    /// Whether data has come since it opened.
+    pub const fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    pub const fn data_ns(&self) -> i64 {
+        self.data
+    }
+
+    /// Queues the subscription of everything that was not refused.
+    pub fn subscribe_all(&mut self) {
+        let all: Vec<usize> = (0..self.wanted.topics.len()).collect();
+        self.subscribe(&all);
+    }
+
+    /// Queues requests for these topics; those that were refused are left out.
+    pub fn subscribe(&mut self, which: &[usize]) {
+        let topics = Arc::clone(&self.wanted.topics);
+        let wanted = which.iter().filter(|at| self.refused.get(**at) == Some(&false));
+        let topics: Vec<Topic<'_>> =
+            wanted.filter_map(|at| topics.get(*at)).map(TopicConfig::topic).collect();
+        if topics.is_empty() {
+            return;
+        }
+        let first = self.session.next_id();
+        let requests = self.session.subscribe(&topics);
+        self.queue(first, requests);
+    }
+
+    /// Queues what `renew` holds. `false`: the venue has no way to unsubscribe.
+    pub fn renew_all(&mut self) -> bool {
+        let which = std::mem::take(&mut self.renew);
+        let topics = Arc::clone(&self.wanted.topics);
+        let topics: Vec<Topic<'_>> =
+            which.iter().filter_map(|at| topics.get(*at)).map(TopicConfig::topic).collect();
+        let first = self.session.next_id();
+        let requests = self.session.unsubscribe(&topics);
+        if requests.is_empty() {
+            return topics.is_empty();
+        }
+        self.queue(first, requests);
+        self.subscribe(&which);
+        true
+    }
+
+    fn queue(&mut self, first: u64, requests: Vec<String>) {
+        let requests = (first..).zip(requests);
+        self.outbox.extend(requests.map(|(id, text)| Request { id, text }));
+    }
+
+    /// A frame that goes out at once, whatever waits; it counts all the same.
+    pub fn urgent(&mut self, now: i64) {
+        self.sends.note(now, 1);
+    }
+
+    /// The next request that may be sent now.
+    pub fn next_request(&mut self, now: i64) -> Option<Request> {
+        self.outbox.front()?;
+        if self.sends.ready(now, 1) > now || self.subscribes.take(now, 1).is_err() {
+            return None;
+        }
+        self.sends.note(now, 1);
+        let request = self.outbox.pop_front()?;
+        let topics = self.session.requested(request.id);
+        let left = match self.acks {
+            Acks::None => 0,
+            Acks::Request => usize::from(topics > 0),
+            Acks::Topic => topics,
+        };
+        if left > 0 {
+            self.pending.push(Pending { id: request.id, since: now, left });
+        }
+        Some(request)
+    }
+
+    /// When the next request may be sent; `i64::MAX` if none waits.
+    pub fn sends_at(&mut self, now: i64) -> i64 {
+        if self.outbox.is_empty() {
+            return i64::MAX;
+        }
+        self.sends.ready(now, 1).max(self.subscribes.ready(now, 1))
+    }
+
+    /// A request was answered.
+    pub fn acked(&mut self, id: Option<u64>) {
+        let found = self.pending.iter().position(|pending| Some(pending.id) == id);
+        // Where an answer names no request it is that of the first.
+        let at = found.or(if id.is_none() { Some(0) } else { None });
+        if let Some(pending) = at.and_then(|at| self.pending.get_mut(at)) {
+            pending.left = pending.left.saturating_sub(1);
+        }
+        self.pending.retain(|pending| pending.left > 0);
+    }
+
+    /// A request was refused: which one, as far as it can be told.
+    pub fn refused_request(&mut self, id: Option<u64>) -> Option<u64> {
+        let only = if self.pending.len() == 1 { self.pending.first().map(|p| p.id) } else { None };
+        let id = id.or(only)?;
+        self.pending.retain(|pending| pending.id != id);
+        Some(id)
+    }
+
+    /// Whether everything that was asked for was answered.
+    pub fn is_subscribed(&self) -> bool {
+        self.is_open() && self.outbox.is_empty() && self.pending.is_empty()
+    }
+
+    /// Whether a request has had no answer for too long, or too many wait.
+    pub fn is_unanswered(&self, now: i64) -> bool {
+        self.outbox.len() > OUTBOX_MAX
+            || self.pending.iter().any(|p| now.saturating_sub(p.since) >= ACK_NS_MAX)
+    }
+
+    /// Whether a ping is due.
+    pub fn wants_ping(&mut self, now: i64) -> bool {
+        let quiet = now.saturating_sub(self.heard) >= PING_AFTER_NS;
+        let due = quiet && self.pinged <= self.heard;
+        if due {
+            self.pinged = now;
+        }
+        due
+    }
+
+    /// Whether the peer has not answered a ping.
+    pub const fn is_half_open(&self, now: i64) -> bool {
+        self.pinged > self.heard && now.saturating_sub(self.pinged) >= PONG_NS_MAX
+    }
+
+    /// Position of a topic by what a venue calls it, or by its parts joined.
+    pub fn find_topic(&self, name: &str) -> Option<usize> {
+        let is = |topic: &TopicConfig| {
+            let parts = name.strip_prefix(topic.channel.as_str());
+            parts.and_then(|rest| rest.strip_prefix([':', '.'])) == Some(topic.symbol.as_str())
+                || name.contains(&topic.channel) && name.contains(&topic.symbol)
+        };
+        self.wanted.topics.iter().position(is)
+    }
+
+    /// Position of a book's topic.
+    pub fn topic_of_book(&self, channel: &str, symbol: &str) -> Option<usize> {
+        let wiring = self.session.wiring();
+        let is = |topic: &TopicConfig| {
+            let own = wiring.book_channel(&topic.channel).unwrap_or(&topic.channel);
+            own == channel && topic.symbol.eq_ignore_ascii_case(symbol)
+        };
+        self.wanted.topics.iter().position(is)
+    }
+}

@@ -1,0 +1,955 @@
+//! A source's connections and requests, decided without I/O.
+//!
+//! Whoever drives it tells it what happened and when ([`Feed::opened`], [`Feed::frame`], …), does
+//! what [`Feed::next_command`] says, and calls [`Feed::tick`] at [`Feed::deadline`]. All times are
+//! one clock: ns since the Unix epoch that never step.
+//!
+//! Each line of the source has, for each socket that its topics need, a pair of connections: one
+//! carries the topics, the other is idle until the first must be replaced (the venue is about to
+//! close it, or it grows too old). The second then connects and subscribes; once its books are as
+//! live as the first's, what was shown of the first is shown of the second
+//! ([`Watcher::moved`]), and the first is closed.
+
+use crate::backoff::Backoff;
+use crate::command::{Command, ConnId, FetchId, Why, redacted};
+use crate::connection::{CONNECT_NS_MAX, Connection, Phase, Wanted};
+use crate::fetches::{Fetches, Job, Purpose};
+use crate::gate::SharedGate;
+use crate::rng::Rng;
+use crate::source::{LINES_MAX, Secret, SourceConfig, TOPICS_MAX, TopicConfig};
+use crate::tap::{Deed, Tap};
+use gapless_book::local::{Reason, State};
+use gapless_venues::books::{BookEntry, BookId};
+use gapless_venues::live::Refusal;
+use gapless_venues::registry::AnySession;
+use gapless_venues::session::{LineId, Watcher, Wire};
+use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+/// Time between two looks at timers that need not be exact, ns.
+pub const COARSE_NS: i64 = 100_000_000;
+/// A replacement that is not ready after so long takes over as it is, ns.
+pub const REPLACE_NS_MAX: i64 = 30_000_000_000;
+
+/// Why a source cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// Nothing is subscribed.
+    NoTopic,
+    /// More than [`TOPICS_MAX`].
+    TooManyTopics,
+    /// No line, or more than [`LINES_MAX`].
+    Lines,
+    /// The same topic twice.
+    Repeated {
+        /// Its channel.
+        channel: String,
+        /// Its symbol.
+        symbol: String,
+    },
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTopic => f.write_str("nothing is subscribed"),
+            Self::TooManyTopics => write!(f, "more than {TOPICS_MAX} topics"),
+            Self::Lines => write!(f, "needs 1 to {LINES_MAX} lines"),
+            Self::Repeated { channel, symbol } => write!(f, "{channel} of {symbol} twice"),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+/// What happened, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Frames read.
+    pub frames: u64,
+    /// Frames of attempts that had ended; dropped.
+    pub late: u64,
+    /// Connections that ended against our will, or could not be had.
+    pub losses: u64,
+    /// Connections that were given up for silence.
+    pub silences: u64,
+    /// Connections that were replaced before they ended.
+    pub replaced: u64,
+    /// Requests that were refused.
+    pub refusals: u64,
+    /// HTTP requests made.
+    pub fetches: u64,
+    /// HTTP requests that failed and are made again.
+    pub fetches_failed: u64,
+}
+
+/// How a connection fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionStatus {
+    /// Name of its line.
+    pub line: String,
+    /// Address, keys left out.
+    pub url: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How often it was opened.
+    pub connects: u64,
+    /// Failures since the last data.
+    pub failures: u32,
+    /// Why it ended last; empty if it never did.
+    pub last_why: String,
+    /// It is to take over from another.
+    pub is_standby: bool,
+    /// Topics that the venue refused.
+    pub refused: Vec<TopicConfig>,
+    /// When data came last, ns.
+    pub data_ns: i64,
+}
+
+/// See the module's page.
+#[derive(Debug)]
+pub struct Feed {
+    config: SourceConfig,
+    rest_base: String,
+    /// In pairs.
+    places: Vec<Connection>,
+    fetches: Fetches,
+    out: VecDeque<Command>,
+    deeds: Vec<Deed>,
+    rng: Rng,
+    next_coarse: i64,
+    key: Option<Secret>,
+    is_stopped: bool,
+    counters: Counters,
+}
+
+impl Feed {
+    /// A feed that has done nothing yet: call [`Feed::start`]. The same seed and inputs give the
+    /// same commands. `gate` is shared by all sources of one venue and address.
+    ///
+    /// # Errors
+    /// The source asks for nothing, for too much, or for something twice.
+    pub fn new(config: SourceConfig, gate: SharedGate, seed: u64) -> Result<Self, SourceError> {
+        check(&config)?;
+        let live = config.live();
+        let mut places = Vec::new();
+        for (line, settings) in config.lines.iter().enumerate() {
+            let base = config.socket_base(settings);
+            let topics: Vec<Topic<'_>> = config.topics.iter().map(TopicConfig::topic).collect();
+            for socket in config.session().wiring().sockets(config.market, &topics) {
+                let own = |topic: &Topic<'_>| TopicConfig {
+                    channel: topic.channel.to_owned(),
+                    symbol: topic.symbol.to_owned(),
+                };
+                let url = format!("{base}{}", socket.path);
+                let wanted = Wanted {
+                    shown: redacted(&url),
+                    url,
+                    headers: Vec::new(),
+                    local: settings.local,
+                    topics: socket.topics.iter().map(own).collect(),
+                    line,
+                };
+                for _ in 0..2 {
+                    let place = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                    let session = config.session();
+                    places.push(Connection::new(place, wanted.clone(), session, &live));
+                }
+            }
+        }
+        let (rest_base, key) = (config.rest_base(), config.key.clone());
+        Ok(Self {
+            config,
+            rest_base,
+            places,
+            fetches: Fetches::new(gate),
+            out: VecDeque::new(),
+            deeds: Vec::new(),
+            rng: Rng::new(seed),
+            next_coarse: i64::MIN,
+            key,
+            is_stopped: false,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Begins: the books of every topic are there, and connections are asked for.
+    pub fn start<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        for (at, place) in (0u32..).zip(&mut self.places) {
+            if at.is_multiple_of(2) {
+                watcher.line(LineId(at));
+                for topic in Arc::clone(&place.wanted.topics).iter() {
+                    place.session.expect(topic.topic(), watcher);
+                }
+                place.phase = Phase::Waiting(now);
+            } else {
+                place.is_standby = true;
+            }
+        }
+        self.tick(now, watcher);
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub const fn config(&self) -> &SourceConfig {
+        &self.config
+    }
+
+    /// What to do next; to be called until there is nothing.
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.out.pop_front()
+    }
+
+    /// Whether something is to be done.
+    #[inline]
+    #[must_use]
+    pub fn has_commands(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// When [`Feed::tick`] is to be called at the latest, as long as nothing else happens.
+    pub fn deadline(&mut self, now: i64) -> i64 {
+        if self.is_stopped {
+            return i64::MAX;
+        }
+        let mut first = self.fetches.deadline();
+        for place in &mut self.places {
+            first = first.min(match place.phase {
+                Phase::Waiting(until) => until,
+                Phase::Connecting(since) => since.saturating_add(CONNECT_NS_MAX),
+                Phase::Open(_) => self.next_coarse.min(place.sends_at(now)),
+                Phase::Idle | Phase::Failed | Phase::Stopped => i64::MAX,
+            });
+        }
+        first
+    }
+
+    /// Sessions with their connection's line, for whoever shows the books.
+    pub fn sessions(&self) -> impl Iterator<Item = (LineId, &AnySession)> {
+        (0u32..).map(LineId).zip(self.places.iter().map(|place| &place.session))
+    }
+
+    /// The session of a line.
+    #[must_use]
+    pub fn session(&self, line: LineId) -> Option<&AnySession> {
+        self.places.get(line.0 as usize).map(|place| &place.session)
+    }
+
+    /// Address of a line, keys left out.
+    #[must_use]
+    pub fn address(&self, line: LineId) -> &str {
+        self.places.get(line.0 as usize).map_or("", |place| &place.wanted.shown)
+    }
+
+    /// Whether a line's books are not to be shown: it is to take over from another.
+    #[must_use]
+    pub fn is_standby(&self, line: LineId) -> bool {
+        self.places.get(line.0 as usize).is_some_and(|place| place.is_standby)
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The gate of its venue and address.
+    #[must_use]
+    pub const fn gate(&self) -> &SharedGate {
+        self.fetches.gate()
+    }
+
+    /// HTTP requests that wait and that are under way.
+    #[must_use]
+    pub fn fetches(&self) -> (usize, usize) {
+        self.fetches.counts()
+    }
+
+    /// How every connection that is or was needed fares.
+    #[must_use]
+    pub fn status(&self) -> Vec<ConnectionStatus> {
+        let shown = self.places.iter().filter(|p| p.phase != Phase::Idle || p.connects > 0);
+        shown.map(|place| self.status_of(place)).collect()
+    }
+
+    fn status_of(&self, place: &Connection) -> ConnectionStatus {
+        let topics = place.wanted.topics.iter().zip(&place.refused);
+        ConnectionStatus {
+            line: self.config.lines.get(place.wanted.line).map_or("", |l| &l.name).to_owned(),
+            url: place.wanted.shown.clone(),
+            phase: place.phase,
+            connects: place.connects,
+            failures: place.backoff.failures(),
+            last_why: place.last_why.clone(),
+            is_standby: place.is_standby,
+            refused: topics.filter(|(_, no)| **no).map(|(topic, _)| topic.clone()).collect(),
+            data_ns: place.data_ns(),
+        }
+    }
+
+    /// A connection is open.
+    pub fn opened<W: Watcher>(&mut self, conn: ConnId, now: i64, watcher: &mut W) {
+        let Some(place) = self.current(conn) else { return self.close_unknown(conn) };
+        if !matches!(place.phase, Phase::Connecting(_)) {
+            return;
+        }
+        place.open(now);
+        watcher.line(LineId(conn.place));
+        watcher.wire(now, &Wire::Opened(&place.wanted.shown));
+        let mut tap = Tap::new(watcher, &mut self.deeds);
+        if let Some(place) = self.places.get_mut(conn.place as usize) {
+            let url = place.wanted.shown.clone();
+            place.session.connect(&url, &mut tap);
+            place.subscribe_all();
+        }
+        self.next_coarse = self.next_coarse.min(now.saturating_add(COARSE_NS));
+        self.act(conn.place, now, watcher);
+        self.flush(conn.place, now, watcher);
+    }
+
+    /// A text frame came.
+    #[inline]
+    pub fn frame<W: Watcher>(&mut self, conn: ConnId, now: i64, bytes: &[u8], watcher: &mut W) {
+        self.received(conn, now, &Wire::Text(bytes), bytes, watcher);
+    }
+
+    /// A binary frame came.
+    pub fn binary<W: Watcher>(&mut self, conn: ConnId, now: i64, bytes: &[u8], watcher: &mut W) {
+        self.received(conn, now, &Wire::Binary(bytes), bytes, watcher);
+    }
+
+    #[inline]
+    fn received<W: Watcher>(
+        &mut self,
+        conn: ConnId,
+        now: i64,
+        wire: &Wire<'_>,
+        bytes: &[u8],
+        watcher: &mut W,
+    ) {
+        let Some(place) = self.places.get_mut(conn.place as usize) else { return };
+        if place.conn() != conn || !place.is_open() {
+            self.counters.late += 1;
+            return;
+        }
+        self.counters.frames += 1;
+        watcher.line(LineId(conn.place));
+        watcher.wire(now, wire);
+        let mut tap = Tap::new(watcher, &mut self.deeds);
+        place.session.bytes(now, bytes, &mut tap);
+        place.hear(now);
+        if tap.data {
+            place.has_data(now);
+        }
+        if !self.deeds.is_empty() {
+            self.act(conn.place, now, watcher);
+        }
+    }
+
+    /// A control frame came: the peer lives.
+    pub fn heard(&mut self, conn: ConnId, now: i64) {
+        if let Some(place) = self.current(conn) {
+            place.hear(now);
+        }
+    }
+
+    /// A connection ended, or an attempt failed.
+    pub fn closed<W: Watcher>(&mut self, conn: ConnId, why: &Why, now: i64, watcher: &mut W) {
+        let Some(place) = self.current(conn).filter(|place| place.is_busy()) else { return };
+        place.last_why = why.to_string();
+        self.counters.losses += 1;
+        self.void(conn.place, now, watcher);
+        let second = i64::MAX / 1_000_000_000;
+        let named = |s: Option<u64>| {
+            s.map(|s| i64::try_from(s).unwrap_or(second).min(second) * 1_000_000_000)
+        };
+        let Some(place) = self.places.get_mut(conn.place as usize) else { return };
+        let wait = match why {
+            Why::Refused { status: 401 | 403, .. } => return self.fail(conn.place, watcher),
+            Why::Refused { status: 418 | 429, retry_after_s } => {
+                self.fetches.gate().lock().ban(now, named(*retry_after_s));
+                place.backoff.refused(named(*retry_after_s), &mut self.rng)
+            }
+            Why::Closed(Some(1008)) => place.backoff.refused(None, &mut self.rng),
+            _ => place.backoff.failed(&mut self.rng),
+        };
+        place.phase = Phase::Waiting(now.saturating_add(wait));
+        self.other_takes_over(conn.place, now, watcher);
+    }
+
+    /// An HTTP request was answered.
+    pub fn answered<W: Watcher>(
+        &mut self,
+        id: FetchId,
+        answer: &HttpAnswer<'_>,
+        now: i64,
+        watcher: &mut W,
+    ) {
+        let Some(job) = self.fetches.take(id) else { return };
+        let Some(speaker) = self.places.first() else { return };
+        let verdict = speaker.session.rest_verdict(answer);
+        let used = speaker.session.wiring().used_weight(answer);
+        if let Some(used) = used {
+            self.fetches.gate().lock().counted(now, used);
+        }
+        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        match verdict {
+            RestVerdict::Ok => return self.deliver(job, answer.body, now, watcher),
+            RestVerdict::StopAll { wait_ms } => {
+                self.fetches.gate().lock().ban(now, Some(ns(wait_ms)));
+                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
+            }
+            RestVerdict::Auth => {
+                for place in job.places {
+                    self.fail(place, watcher);
+                }
+            }
+            RestVerdict::Refused => {
+                self.fetches.gate().lock().answered();
+                self.refuse_job(&job, watcher);
+            }
+            RestVerdict::Retry { wait_ms } => {
+                let is_failure = answer.status >= 500;
+                let mut gate = self.fetches.gate().lock();
+                if is_failure {
+                    gate.failed(now)
+                } else {
+                    gate.answered()
+                };
+                drop(gate);
+                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
+            }
+            _ => self.fetches.again(job, now, 0, &mut self.rng),
+        }
+        self.counters.fetches_failed += 1;
+        self.ask(now);
+    }
+
+    /// An HTTP request has no answer and will have none.
+    pub fn fetch_failed(&mut self, id: FetchId, now: i64) {
+        if let Some(job) = self.fetches.take(id) {
+            self.lost_fetch(job, now);
+            self.ask(now);
+        }
+    }
+
+    fn lost_fetch(&mut self, job: Job, now: i64) {
+        self.counters.fetches_failed += 1;
+        self.fetches.gate().lock().failed(now);
+        self.fetches.again(job, now, 0, &mut self.rng);
+    }
+
+    /// Gives a body to those who asked for it.
+    fn deliver<W: Watcher>(&mut self, job: Job, body: &[u8], now: i64, watcher: &mut W) {
+        let url = format!("{}{}", self.rest_base, job.path);
+        let mut rejects = 0;
+        let mut is_first = true;
+        for at in &job.places {
+            let Some(place) = self.places.get_mut(*at as usize).filter(|p| p.is_open()) else {
+                continue;
+            };
+            watcher.line(LineId(*at));
+            if std::mem::take(&mut is_first) {
+                watcher.wire(now, &Wire::Answer { url: &redacted(&url), body });
+            }
+            let mut tap = Tap::new(watcher, &mut self.deeds);
+            place.session.rest(now, &url, body, &mut tap);
+            rejects += tap.rejects;
+            self.act(*at, now, watcher);
+        }
+        if rejects > 0 {
+            // A page of a proxy, half a body: asked for again, slower each time.
+            self.lost_fetch(job, now);
+        } else {
+            self.fetches.gate().lock().succeeded();
+        }
+        self.ask(now);
+    }
+
+    /// The time is `now`: everything that is due is done.
+    pub fn tick<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        if self.is_stopped {
+            return;
+        }
+        let is_coarse = now >= self.next_coarse;
+        if is_coarse {
+            self.next_coarse = now.saturating_add(COARSE_NS);
+        }
+        for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
+            match self.places.get(at as usize).map(|place| place.phase) {
+                Some(Phase::Waiting(until)) if until <= now => self.connect(at, now),
+                Some(Phase::Connecting(since)) if now.saturating_sub(since) >= CONNECT_NS_MAX => {
+                    self.give_up(at, &Why::Timeout, now, watcher);
+                }
+                Some(Phase::Open(since)) => {
+                    if is_coarse {
+                        self.look_after(at, since, now, watcher);
+                    }
+                    self.flush(at, now, watcher);
+                }
+                _ => {}
+            }
+        }
+        while let Some(job) = self.fetches.overdue(now) {
+            self.lost_fetch(job, now);
+        }
+        self.ask(now);
+    }
+
+    /// Closes everything, for good. The user's word wins over everything under way.
+    pub fn stop<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        self.is_stopped = true;
+        self.fetches.clear();
+        self.out.clear();
+        for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
+            let Some(place) = self.places.get_mut(at as usize) else { continue };
+            if place.is_busy() {
+                self.out.push_back(Command::Close { conn: place.conn() });
+                place.last_why = "closed by the user".to_owned();
+                self.void(at, now, watcher);
+            }
+            if let Some(place) = self.places.get_mut(at as usize) {
+                place.phase = Phase::Stopped;
+            }
+        }
+    }
+
+    /// A new key: connections are replaced one after the other, none is dropped for it.
+    pub fn set_key<W: Watcher>(&mut self, key: Secret, now: i64, watcher: &mut W) {
+        if self.key.replace(key.clone()) == Some(key) {
+            return;
+        }
+        for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
+            match self.places.get_mut(at as usize) {
+                Some(place) if place.phase == Phase::Failed => place.phase = Phase::Waiting(now),
+                Some(place) if place.is_open() => self.replace(at, now),
+                _ => {}
+            }
+        }
+        self.tick(now, watcher);
+    }
+
+    /// Ends a connection and opens it anew: what it carried is not trusted.
+    pub fn reconnect<W: Watcher>(&mut self, line: LineId, why: &str, now: i64, watcher: &mut W) {
+        self.give_up(line.0, &Why::Broken(why.to_owned()), now, watcher);
+    }
+
+    fn current(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.places.get_mut(conn.place as usize).filter(|place| place.conn() == conn)
+    }
+
+    fn close_unknown(&mut self, conn: ConnId) {
+        self.out.push_back(Command::Close { conn });
+    }
+
+    fn connect(&mut self, at: u32, now: i64) {
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        if let Err(later) = self.fetches.gate().lock().connect(now) {
+            place.phase = Phase::Waiting(later);
+            return;
+        }
+        let conn = place.begin(now);
+        let (url, headers) = authorized(&self.config, self.key.as_ref(), &place.wanted);
+        self.out.push_back(Command::Connect { conn, url, headers, local: place.wanted.local });
+    }
+
+    /// The books of a connection are void, and what is still under way for it is nobody's.
+    fn void<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        watcher.line(LineId(at));
+        if place.is_open() {
+            watcher.wire(now, &Wire::Closed(&place.last_why));
+        }
+        let mut tap = Tap::new(watcher, &mut self.deeds);
+        place.session.disconnect(&mut tap);
+        // What its books want is asked for when it is open again.
+        self.deeds.clear();
+    }
+
+    fn give_up<W: Watcher>(&mut self, at: u32, why: &Why, now: i64, watcher: &mut W) {
+        let Some(place) = self.places.get(at as usize).filter(|place| place.is_busy()) else {
+            return;
+        };
+        let conn = place.conn();
+        self.out.push_back(Command::Close { conn });
+        self.closed(conn, why, now, watcher);
+    }
+
+    /// A person is needed: nothing is tried again before there is another key.
+    fn fail<W: Watcher>(&mut self, at: u32, watcher: &mut W) {
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        if place.is_busy() {
+            self.out.push_back(Command::Close { conn: place.conn() });
+        }
+        place.phase = Phase::Failed;
+        watcher.line(LineId(at));
+        place.session.fail(|_| true, Reason::Auth, watcher);
+    }
+
+    /// Timers of an open connection.
+    fn look_after<W: Watcher>(&mut self, at: u32, since: i64, now: i64, watcher: &mut W) {
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        let silence = self.config.silence_ns;
+        let is_silent = silence > 0 && now.saturating_sub(place.data_ns()) >= silence;
+        watcher.line(LineId(at));
+        let mut tap = Tap::new(watcher, &mut self.deeds);
+        let limit = if is_silent { silence - 1 } else { i64::MAX };
+        let limit = limit.min(self.config.symbol_silence_ns.unwrap_or(i64::MAX));
+        place.session.freshness(now, limit, &mut tap);
+        place.session.tick(now, &mut tap);
+        if place.is_half_open(now) || place.is_unanswered(now) {
+            return self.give_up(at, &Why::Timeout, now, watcher);
+        }
+        if is_silent {
+            self.counters.silences += 1;
+            return self.give_up(at, &Why::Broken("no data".to_owned()), now, watcher);
+        }
+        if place.wants_ping(now) {
+            place.urgent(now);
+            self.out.push_back(Command::Ping { conn: place.conn() });
+        }
+        let is_old = self.config.lifetime_ns.is_some_and(|l| now.saturating_sub(since) >= l);
+        if !self.deeds.is_empty() {
+            self.act(at, now, watcher);
+        }
+        if is_old {
+            self.replace(at, now);
+        }
+        self.hand_over(at, since, now, watcher);
+    }
+
+    /// Does what a session asked for.
+    fn act<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
+        let mut deeds = std::mem::take(&mut self.deeds);
+        for deed in deeds.drain(..) {
+            self.deed(at, deed, now, watcher);
+        }
+        self.deeds = deeds;
+        self.flush(at, now, watcher);
+        self.ask(now);
+    }
+
+    fn deed<W: Watcher>(&mut self, at: u32, deed: Deed, now: i64, watcher: &mut W) {
+        match deed {
+            Deed::Send(text) => self.send_now(at, text, now, watcher),
+            Deed::Fetch(book) => self.fetch_book(at, book),
+            Deed::Resubscribe(book) => self.renew(at, book),
+            Deed::Replace => self.replace(at, now),
+            Deed::Reconnect => {
+                let why = Why::Protocol("too much that cannot be read".to_owned());
+                self.give_up(at, &why, now, watcher);
+            }
+            Deed::TopicFailed(name) => {
+                let found = self.places.get(at as usize).and_then(|p| p.find_topic(&name));
+                if let Some(topic) = found {
+                    self.refuse_topic(at, topic, watcher);
+                }
+            }
+            Deed::Acked(id) => {
+                if let Some(place) = self.places.get_mut(at as usize) {
+                    place.acked(id);
+                }
+            }
+            Deed::Refused { id, code, message } => {
+                self.refused(at, id, (&code, &message), now, watcher);
+            }
+            Deed::Repeat { .. } | Deed::RepeatNotice(_) => {}
+        }
+    }
+
+    /// A frame that does not wait: answers to heartbeats, pings of the venue's own kind.
+    fn send_now<W: Watcher>(&mut self, at: u32, text: String, now: i64, watcher: &mut W) {
+        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
+        place.urgent(now);
+        let conn = place.conn();
+        if text.is_empty() {
+            self.out.push_back(Command::Ping { conn });
+            return;
+        }
+        watcher.line(LineId(at));
+        watcher.wire(now, &Wire::Sent(&text));
+        self.out.push_back(Command::Send { conn, text });
+    }
+
+    /// Sends what waits, as far as the budgets allow.
+    fn flush<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
+        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
+        if !place.renew.is_empty() && !place.renew_all() {
+            let why = Why::Broken("a topic must be subscribed anew".to_owned());
+            return self.give_up(at, &why, now, watcher);
+        }
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        while let Some(request) = place.next_request(now) {
+            place.session.sent(now, &request.text);
+            watcher.line(LineId(at));
+            watcher.wire(now, &Wire::Sent(&request.text));
+            self.out.push_back(Command::Send { conn: place.conn(), text: request.text });
+        }
+    }
+
+    fn renew(&mut self, at: u32, book: BookId) {
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        let Some(entry) = place.session.books().get(book) else { return };
+        // Of a book whose topic cannot be told all are renewed.
+        match place.topic_of_book(&entry.channel, &entry.symbol) {
+            Some(topic) if !place.renew.contains(&topic) => place.renew.push(topic),
+            Some(_) => {}
+            None => place.renew = (0..place.wanted.topics.len()).collect(),
+        }
+    }
+
+    fn fetch_book(&mut self, at: u32, book: BookId) {
+        let Some(place) = self.places.get(at as usize) else { return };
+        let Some(entry) = place.session.books().get(book) else { return };
+        let Some(path) = place.session.snapshot_request(entry) else { return };
+        let path = with_depth(path, self.config.snapshot_depth);
+        let was_live = entry.local.counters().snapshots > 0;
+        self.fetches.want(Job {
+            weight: place.session.wiring().weight(&path),
+            path,
+            body: None,
+            purpose: if was_live { Purpose::Resync } else { Purpose::First },
+            places: vec![at],
+            not_before: i64::MIN,
+            backoff: Backoff::default(),
+        });
+    }
+
+    /// Makes the requests that may be made now.
+    fn ask(&mut self, now: i64) {
+        while let Some((id, job)) = self.fetches.next(now) {
+            let url = format!("{}{}", self.rest_base, job.path);
+            let (url, headers) = authorized_http(&self.config, self.key.as_ref(), url, &job.path);
+            let place = job.places.first().and_then(|at| self.places.get(*at as usize));
+            let local = place.and_then(|place| place.wanted.local);
+            self.counters.fetches += 1;
+            self.out.push_back(Command::Fetch { id, url, headers, body: job.body.clone(), local });
+        }
+    }
+
+    /// A request of several topics is taken apart until the one is found that is not to be had.
+    fn refused<W: Watcher>(
+        &mut self,
+        at: u32,
+        id: Option<u64>,
+        (code, words): (&str, &str),
+        now: i64,
+        watcher: &mut W,
+    ) {
+        self.counters.refusals += 1;
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        let meaning = place.session.wiring().refusal(code, words);
+        if meaning == Refusal::Auth {
+            place.last_why = "the credentials were refused".to_owned();
+            self.void(at, now, watcher);
+            return self.fail(at, watcher);
+        }
+        let Some(id) = place.refused_request(id) else { return };
+        let topics = place.session.take_requested(id);
+        let which: Vec<usize> = topics
+            .iter()
+            .filter_map(|(channel, symbol)| {
+                place
+                    .topic_of_book(channel, symbol)
+                    .or_else(|| place.find_topic(&format!("{channel}:{symbol}")))
+            })
+            .collect();
+        match (meaning, which.as_slice()) {
+            (_, []) => {}
+            (Refusal::Topic, [topic]) => self.refuse_topic(at, *topic, watcher),
+            (Refusal::Topic, many) => {
+                let (one, other) = many.split_at(many.len() / 2);
+                place.subscribe(one);
+                place.subscribe(other);
+            }
+            (_, many) => place.subscribe(many),
+        }
+    }
+
+    /// A topic is not to be had: its books say so, the others go on.
+    fn refuse_topic<W: Watcher>(&mut self, at: u32, topic: usize, watcher: &mut W) {
+        let Some(place) = self.places.get_mut(at as usize) else { return };
+        if let Some(refused) = place.refused.get_mut(topic) {
+            *refused = true;
+        }
+        let Some(topic) = place.wanted.topics.get(topic) else { return };
+        let channel = place.session.wiring().book_channel(&topic.channel).map(str::to_owned);
+        let symbol = topic.symbol.clone();
+        let of_it = move |entry: &BookEntry| {
+            entry.symbol == symbol && channel.as_ref().is_none_or(|name| *name == entry.channel)
+        };
+        watcher.line(LineId(at));
+        place.session.fail(of_it, Reason::Refused, watcher);
+    }
+
+    /// The venue will not answer such a request: its books cannot be had.
+    fn refuse_job<W: Watcher>(&mut self, job: &Job, watcher: &mut W) {
+        for at in &job.places {
+            let Some(place) = self.places.get_mut(*at as usize) else { continue };
+            let depth = self.config.snapshot_depth;
+            let asked = |entry: &BookEntry, session: &AnySession| {
+                session.snapshot_request(entry).map(|path| with_depth(path, depth))
+                    == Some(job.path.clone())
+            };
+            let books = place.session.books().iter();
+            let own = books.filter(|(_, entry)| asked(entry, &place.session));
+            let own: Vec<_> =
+                own.map(|(_, entry)| (entry.channel.clone(), entry.symbol.clone())).collect();
+            watcher.line(LineId(*at));
+            let is_own = |entry: &BookEntry| {
+                own.iter().any(|(c, s)| *c == entry.channel && *s == entry.symbol)
+            };
+            place.session.fail(is_own, Reason::Refused, watcher);
+        }
+    }
+
+    /// The other of a pair connects, to take over.
+    fn replace(&mut self, at: u32, now: i64) {
+        if self.places.get(at as usize).is_none_or(|place| place.is_standby) {
+            return;
+        }
+        if let Some(other) = self.places.get_mut((at ^ 1) as usize)
+            && other.phase == Phase::Idle
+        {
+            other.is_standby = true;
+            other.phase = Phase::Waiting(now);
+        }
+    }
+
+    /// A standby whose books are as live as those that it replaces takes over.
+    fn hand_over<W: Watcher>(&mut self, at: u32, since: i64, now: i64, watcher: &mut W) {
+        let (Some(new), Some(old)) =
+            (self.places.get(at as usize), self.places.get((at ^ 1) as usize))
+        else {
+            return;
+        };
+        let waited = now.saturating_sub(since) >= REPLACE_NS_MAX;
+        let is_ready = new.is_subscribed() && new.is_proven() && is_as_live(new, old);
+        if !new.is_standby || !(waited || is_ready) {
+            return;
+        }
+        self.counters.replaced += 1;
+        let conn = old.conn();
+        self.swap(at, watcher);
+        self.out.push_back(Command::Close { conn });
+        if let Some(old) = self.places.get_mut((at ^ 1) as usize) {
+            old.last_why = "replaced".to_owned();
+        }
+        self.void(at ^ 1, now, watcher);
+        if let Some(old) = self.places.get_mut((at ^ 1) as usize) {
+            old.phase = Phase::Idle;
+        }
+    }
+
+    fn swap<W: Watcher>(&mut self, to: u32, watcher: &mut W) {
+        if let Some(new) = self.places.get_mut(to as usize) {
+            new.is_standby = false;
+        }
+        if let Some(old) = self.places.get_mut((to ^ 1) as usize) {
+            old.is_standby = true;
+        }
+        watcher.moved(LineId(to ^ 1), LineId(to));
+    }
+
+    /// A connection has gone while its replacement was on the way: it takes over as it is.
+    fn other_takes_over<W: Watcher>(&mut self, at: u32, _now: i64, watcher: &mut W) {
+        let Some(lost) = self.places.get(at as usize) else { return };
+        let was_standby = lost.is_standby;
+        let other = self.places.get((at ^ 1) as usize);
+        let other_runs = other.is_some_and(|o| o.phase != Phase::Idle && o.phase != Phase::Failed);
+        if !other_runs || was_standby {
+            return;
+        }
+        self.swap(at ^ 1, watcher);
+        if let Some(lost) = self.places.get_mut(at as usize) {
+            lost.phase = Phase::Idle;
+        }
+    }
+}
+
+fn check(config: &SourceConfig) -> Result<(), SourceError> {
+    if config.topics.is_empty() {
+        return Err(SourceError::NoTopic);
+    }
+    if config.topics.len() > TOPICS_MAX {
+        return Err(SourceError::TooManyTopics);
+    }
+    if config.lines.is_empty() || config.lines.len() > LINES_MAX {
+        return Err(SourceError::Lines);
+    }
+    let mut seen = std::collections::HashSet::new();
+    match config.topics.iter().find(|topic| !seen.insert(*topic)) {
+        Some(TopicConfig { channel, symbol }) => {
+            Err(SourceError::Repeated { channel: channel.clone(), symbol: symbol.clone() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Every book that is live on the old connection is live on the new one.
+fn is_as_live(new: &Connection, old: &Connection) -> bool {
+    let live = |entry: &BookEntry| entry.local.state().0 == State::Live;
+    let books = new.session.books();
+    old.session.books().iter().filter(|(_, entry)| live(entry)).all(|(_, entry)| {
+        let found = books.find(&entry.exchange, &entry.channel, &entry.symbol);
+        found.and_then(|id| books.get(id)).is_some_and(live)
+    })
+}
+
+/// A snapshot's path with another depth, where it names one.
+fn with_depth(path: String, depth: Option<u16>) -> String {
+    let Some(depth) = depth else { return path };
+    for name in ["&limit=", "&sz=", "&depth="] {
+        if let Some(at) = path.find(name) {
+            let (head, tail) = path.split_at(at + name.len());
+            let rest = tail.find('&').and_then(|end| tail.get(end..)).unwrap_or("");
+            return format!("{head}{depth}{rest}");
+        }
+    }
+    path
+}
+
+/// Address and headers of an upgrade, with the key where one is wanted.
+fn authorized(
+    config: &SourceConfig,
+    key: Option<&Secret>,
+    wanted: &Wanted,
+) -> (String, Vec<(String, String)>) {
+    with_key(config.flavour.socket_auth, config, key, wanted.url.clone(), wanted.headers.clone())
+}
+
+fn authorized_http(
+    config: &SourceConfig,
+    key: Option<&Secret>,
+    url: String,
+    _path: &str,
+) -> (String, Vec<(String, String)>) {
+    with_key(config.flavour.rest_auth, config, key, url, Vec::new())
+}
+
+fn with_key(
+    auth: gapless_venues::relay::Auth,
+    config: &SourceConfig,
+    key: Option<&Secret>,
+    mut url: String,
+    mut headers: Vec<(String, String)>,
+) -> (String, Vec<(String, String)>) {
+    use gapless_venues::registry::VenueId;
+    use gapless_venues::relay::Auth;
+    let Some(key) = key.filter(|_| config.venue == VenueId::Relay) else { return (url, headers) };
+    match auth {
+        Auth::Bearer => {
+            headers.push(("Authorization".to_owned(), format!("Bearer {}", key.expose())))
+        }
+        Auth::Query => {
+            url.push_str(if url.contains('?') { "&key=" } else { "?key=" });
+            gapless_venues::url::encode(key.expose(), &mut url);
+        }
+    }
+    (url, headers)
+}

@@ -1,0 +1,201 @@
+//! The HTTP requests of a source, in one queue.
+//!
+//! Invariants: a path is asked for once at a time, whoever wants it; never more than
+//! [`IN_FLIGHT_MAX`] are under way; none is made that the gate has not let through.
+
+use crate::backoff::Backoff;
+use crate::command::FetchId;
+use crate::gate::SharedGate;
+use crate::rng::Rng;
+
+/// Requests under way.
+pub const IN_FLIGHT_MAX: usize = 4;
+/// Requests that wait; more are dropped and asked for again by the books that want them.
+pub const WAITING_MAX: usize = 4_096;
+/// A request without an answer for so long has failed, ns.
+pub const DEADLINE_NS: i64 = 10_000_000_000;
+
+/// What a request is for; the first is served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// A book that was live and is not.
+    Resync,
+    /// A book's first snapshot.
+    First,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub path: String,
+    pub body: Option<String>,
+    pub purpose: Purpose,
+    pub weight: u32,
+    /// Connections that want it.
+    pub places: Vec<u32>,
+    pub not_before: i64,
+    pub backoff: Backoff,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fetches {
+    waiting: Vec<Job>,
+    under_way: Vec<(FetchId, i64, Job)>,
+    gate: SharedGate,
+    next_id: u64,
+    /// Requests that found no room.
+    pub dropped: u64,
+}
+
+impl Fetches {
+    pub const fn new(gate: SharedGate) -> Self {
+        Self { waiting: Vec::new(), under_way: Vec::new(), gate, next_id: 0, dropped: 0 }
+    }
+
+    pub const fn gate(&self) -> &SharedGate {
+        &self.gate
+    }
+
+    /// Asks for a path, or joins those who already do.
+    pub fn want(&mut self, job: Job) {
+        let same = |other: &&mut Job| other.path == job.path && other.body == job.body;
+        // One under way may be older than what the newcomer must bridge: it is asked for again.
+        if let Some(known) = self.waiting.iter_mut().find(same) {
+            known.purpose = known.purpose.min(job.purpose);
+            for place in job.places {
+                if !known.places.contains(&place) {
+                    known.places.push(place);
+                }
+            }
+        } else if self.waiting.len() < WAITING_MAX {
+            self.waiting.push(job);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The next request that may be made now.
+    pub fn next(&mut self, now: i64) -> Option<(FetchId, &Job)> {
+        if self.under_way.len() >= IN_FLIGHT_MAX {
+            return None;
+        }
+        let (at, job) = self.due(now)?;
+        if let Err(later) = self.gate.lock().fetch(now, job.weight) {
+            if let Some(job) = self.waiting.get_mut(at) {
+                job.not_before = later;
+            }
+            return None;
+        }
+        let job = self.waiting.remove(at);
+        let id = FetchId(self.next_id);
+        self.next_id += 1;
+        self.under_way.push((id, now, job));
+        self.under_way.last().map(|(id, _, job)| (*id, job))
+    }
+
+    fn due(&self, now: i64) -> Option<(usize, &Job)> {
+        let busy = |job: &Job| self.under_way.iter().any(|(.., other)| other.path == job.path);
+        let due = |(_, job): &(usize, &Job)| job.not_before <= now && !busy(job);
+        self.waiting.iter().enumerate().filter(due).min_by_key(|(at, job)| (job.purpose, *at))
+    }
+
+    /// Takes an answered or failed request out; `None` for one that was given up.
+    pub fn take(&mut self, id: FetchId) -> Option<Job> {
+        let at = self.under_way.iter().position(|(known, ..)| *known == id)?;
+        Some(self.under_way.swap_remove(at).2)
+    }
+
+    /// Takes out a request that has had no answer for too long.
+    pub fn overdue(&mut self, now: i64) -> Option<Job> {
+        let late = |(_, since, _): &(FetchId, i64, Job)| now.saturating_sub(*since) >= DEADLINE_NS;
+        let at = self.under_way.iter().position(late)?;
+        Some(self.under_way.swap_remove(at).2)
+    }
+
+    /// Asks again, not before some time has passed.
+    pub fn again(&mut self, mut job: Job, now: i64, at_least: i64, rng: &mut Rng) {
+        let wait = job.backoff.failed(rng).max(at_least);
+        job.not_before = now.saturating_add(wait);
+        self.want(job);
+    }
+
+    /// When something is next to be done; `i64::MAX` if nothing is.
+    pub fn deadline(&self) -> i64 {
+        let room = self.under_way.len() < IN_FLIGHT_MAX;
+        let waiting = self.waiting.iter().filter(|_| room).map(|job| job.not_before);
+        let late = self.under_way.iter().map(|(_, since, _)| since.saturating_add(DEADLINE_NS));
+        waiting.chain(late).min().unwrap_or(i64::MAX)
+    }
+
+    /// Forgets everything that waits and everything under way.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        self.under_way.clear();
+    }
+
+    /// Requests that wait and that are under way.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.waiting.len(), self.under_way.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gapless_venues::live::{Live, Rate};
+
+    fn job(path: &str, purpose: Purpose, place: u32) -> Job {
+        Job {
+            path: path.to_owned(),
+            body: None,
+            purpose,
+            weight: 10,
+            places: vec![place],
+            not_before: 0,
+            backoff: Backoff::default(),
+        }
+    }
+
+    fn fetches(weight: u32) -> Fetches {
+        let live = Live { weight: Rate::new(weight, 1_000), ..Live::UNSTATED };
+        Fetches::new(SharedGate::new(&live))
+    }
+
+    #[test]
+    fn a_book_that_was_live_is_served_before_a_new_one() {
+        let mut fetches = fetches(1_000);
+        fetches.want(job("/new", Purpose::First, 0));
+        fetches.want(job("/lost", Purpose::Resync, 0));
+        let order: Vec<_> =
+            (0..2).filter_map(|_| fetches.next(0).map(|(_, job)| job.path.clone())).collect();
+        assert_eq!(order, ["/lost", "/new"]);
+    }
+
+    #[test]
+    fn a_path_is_asked_for_once_at_a_time_and_at_most_four_are_under_way() {
+        let mut fetches = fetches(1_000);
+        fetches.want(job("/a", Purpose::First, 0));
+        fetches.want(job("/a", Purpose::First, 1));
+        let (id, first) = fetches.next(0).unwrap();
+        assert_eq!(first.places, [0, 1]);
+        fetches.want(job("/a", Purpose::First, 0));
+        assert!(fetches.next(0).is_none(), "it is under way");
+        for path in ["/b", "/c", "/d", "/e"] {
+            fetches.want(job(path, Purpose::First, 0));
+        }
+        assert_eq!((0..9).filter(|_| fetches.next(0).is_some()).count(), IN_FLIGHT_MAX - 1);
+        assert!(fetches.take(id).is_some() && fetches.take(id).is_none());
+        assert!(fetches.next(0).is_some());
+    }
+
+    #[test]
+    fn nothing_passes_the_budget_and_what_waits_says_for_how_long() {
+        let mut fetches = fetches(25);
+        for path in ["/a", "/b", "/c"] {
+            fetches.want(job(path, Purpose::First, 0));
+        }
+        assert_eq!((0..9).filter(|_| fetches.next(0).is_some()).count(), 2);
+        assert_eq!(fetches.deadline(), 1_000_000_000);
+        assert!(fetches.next(999_999_999).is_none());
+        assert!(fetches.next(1_000_000_000).is_some());
+    }
+}

@@ -1,0 +1,189 @@
+//! What one address may ask of one venue: connection attempts, request weight, bans, and the
+//! breaker. Sources of the same venue share one gate, whatever thread they run on.
+//!
+//! Invariant: a request or attempt that the gate has not let through is not made.
+
+use crate::backoff::{RATE_NS_MAX, RATE_NS_MIN};
+use crate::budget::Budget;
+use gapless_venues::live::Live;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Failures of a server in a row that open the breaker.
+pub const FAILURES_MAX: u32 = 5;
+/// How long the breaker stays open at first, ns; twice as long after every probe that fails.
+pub const OPEN_NS_MIN: i64 = 5_000_000_000;
+/// How long it stays open at most, ns.
+pub const OPEN_NS_MAX: i64 = 60_000_000_000;
+
+/// See the module's page.
+#[derive(Debug)]
+pub struct Gate {
+    connects: Budget,
+    weight: Budget,
+    /// No request of any kind before.
+    banned_until: i64,
+    failures: u32,
+    breaker: Breaker,
+    bans: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Breaker {
+    Closed,
+    /// Until when, and how long it was opened for.
+    Open(i64, i64),
+    /// One probe is under way.
+    Probing(i64),
+}
+
+impl Gate {
+    /// A gate with a venue's budgets.
+    #[must_use]
+    pub const fn new(live: &Live) -> Self {
+        Self {
+            connects: Budget::new(live.connects),
+            weight: Budget::new(live.weight),
+            banned_until: i64::MIN,
+            failures: 0,
+            breaker: Breaker::Closed,
+            bans: 0,
+        }
+    }
+
+    /// Lets a connection attempt through.
+    ///
+    /// # Errors
+    /// The earliest time to ask again.
+    pub fn connect(&mut self, now: i64) -> Result<(), i64> {
+        if self.banned_until > now {
+            return Err(self.banned_until);
+        }
+        self.connects.take(now, 1)
+    }
+
+    /// Lets a request through.
+    ///
+    /// # Errors
+    /// The earliest time to ask again.
+    pub fn fetch(&mut self, now: i64, weight: u32) -> Result<(), i64> {
+        if self.banned_until > now {
+            return Err(self.banned_until);
+        }
+        match self.breaker {
+            Breaker::Open(until, _) if until > now => return Err(until),
+            // The probe's own deadline ends it.
+            Breaker::Probing(_) => return Err(now.saturating_add(OPEN_NS_MIN)),
+            _ => {}
+        }
+        self.weight.take(now, weight)?;
+        if let Breaker::Open(_, length) = self.breaker {
+            self.breaker = Breaker::Probing(length);
+        }
+        Ok(())
+    }
+
+    /// A server answered as it should.
+    pub const fn succeeded(&mut self) {
+        self.failures = 0;
+        self.breaker = Breaker::Closed;
+    }
+
+    /// A server failed: it said so, or nothing that can be read.
+    pub fn failed(&mut self, now: i64) {
+        self.failures = self.failures.saturating_add(1);
+        let length = match self.breaker {
+            Breaker::Probing(length) => length.saturating_mul(2).min(OPEN_NS_MAX),
+            _ if self.failures >= FAILURES_MAX => OPEN_NS_MIN,
+            _ => return,
+        };
+        self.breaker = Breaker::Open(now.saturating_add(length), length);
+    }
+
+    /// An answer that says nothing about the server's health ends a probe all the same.
+    pub const fn answered(&mut self) {
+        if matches!(self.breaker, Breaker::Probing(_)) {
+            self.succeeded();
+        }
+    }
+
+    /// The venue wants no request of any kind for so long; `None`: it does not say.
+    pub fn ban(&mut self, now: i64, wait_ns: Option<i64>) {
+        self.bans += 1;
+        let wait = wait_ns.unwrap_or(RATE_NS_MIN).clamp(0, RATE_NS_MAX * 24);
+        self.banned_until = self.banned_until.max(now.saturating_add(wait));
+        self.answered();
+    }
+
+    /// The venue counts so much weight.
+    pub fn counted(&mut self, now: i64, weight: u32) {
+        self.weight.counted(now, weight);
+    }
+
+    /// Weight spent within the window that ends now.
+    pub fn weight_used(&mut self, now: i64) -> u32 {
+        self.weight.used(now)
+    }
+
+    /// How often the venue asked for silence.
+    #[must_use]
+    pub const fn bans(&self) -> u64 {
+        self.bans
+    }
+
+    /// Whether requests are held back because the server fails.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.breaker != Breaker::Closed
+    }
+}
+
+/// A gate that several sources go through. Locked for a few additions, once a request.
+#[derive(Clone, Debug)]
+pub struct SharedGate(Arc<Mutex<Gate>>);
+
+impl SharedGate {
+    /// A gate with a venue's budgets.
+    #[must_use]
+    pub fn new(live: &Live) -> Self {
+        Self(Arc::new(Mutex::new(Gate::new(live))))
+    }
+
+    /// The gate, for as long as the answer is held.
+    pub fn lock(&self) -> MutexGuard<'_, Gate> {
+        // Numbers only: nothing is left half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+
+    #[test]
+    fn a_ban_stops_connections_and_requests_alike_until_it_ends() {
+        let mut gate = Gate::new(&Live::UNSTATED);
+        gate.ban(0, Some(120 * S));
+        gate.ban(S, Some(S));
+        assert_eq!((gate.connect(S), gate.fetch(S, 1)), (Err(120 * S), Err(120 * S)));
+        assert_eq!((gate.connect(120 * S), gate.fetch(120 * S, 1)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn a_server_that_fails_is_left_alone_and_then_probed_once() {
+        let mut gate = Gate::new(&Live::UNSTATED);
+        for _ in 0..FAILURES_MAX {
+            assert_eq!(gate.fetch(0, 1), Ok(()));
+            gate.failed(0);
+        }
+        assert_eq!(gate.fetch(0, 1), Err(OPEN_NS_MIN));
+        assert_eq!(gate.fetch(OPEN_NS_MIN, 1), Ok(()), "the probe");
+        assert!(gate.fetch(OPEN_NS_MIN, 1).is_err(), "and no other");
+        gate.failed(6 * S);
+        assert_eq!(gate.fetch(6 * S, 1), Err(16 * S), "twice as long");
+        assert_eq!(gate.fetch(16 * S, 1), Ok(()));
+        gate.succeeded();
+        assert_eq!(gate.fetch(16 * S, 1), Ok(()));
+    }
+}

@@ -1,0 +1,166 @@
+//! What a source is: a venue, topics, and the lines by which they come.
+
+use gapless_venues::live::Live;
+use gapless_venues::registry::{AnySession, VenueId};
+use gapless_venues::relay::{Flavour, Relay};
+use gapless_venues::session::{Session, SessionConfig};
+use gapless_venues::venue::{Market, Topic};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Most topics of a source.
+pub const TOPICS_MAX: usize = 16_384;
+/// Most lines of a source.
+pub const LINES_MAX: usize = 8;
+
+/// A key. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// A key, without the white space around it.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().into())
+    }
+
+    /// The key, to be sent and for nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A channel of a symbol, in the venue's words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TopicConfig {
+    /// Channel, with the venue's own speed suffix if there is one.
+    pub channel: String,
+    /// Symbol, as the venue's messages write it.
+    pub symbol: String,
+}
+
+impl TopicConfig {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn topic(&self) -> Topic<'_> {
+        Topic { channel: &self.channel, symbol: &self.symbol }
+    }
+}
+
+/// A way by which all topics of a source come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineConfig {
+    /// Its name in reports.
+    pub name: String,
+    /// Base of its WebSocket addresses; the venue's own without.
+    pub socket: Option<String>,
+    /// Local address of its connections.
+    pub local: Option<IpAddr>,
+}
+
+/// A source.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// Its name in reports.
+    pub name: String,
+    /// Whose dialect it speaks.
+    pub venue: VenueId,
+    /// Market, where the venue has several.
+    pub market: Market,
+    /// What is subscribed.
+    pub topics: Vec<TopicConfig>,
+    /// Base of HTTP addresses; the venue's own without.
+    pub rest: Option<String>,
+    /// Lines, the preferred first. At least one.
+    pub lines: Vec<LineConfig>,
+    /// Choices of its books.
+    pub session: SessionConfig,
+    /// A connection without data for so long is broken, ns; 0: never.
+    pub silence_ns: i64,
+    /// A live book without messages for so long is stale, ns; `None`: quiet is not broken.
+    pub symbol_silence_ns: Option<i64>,
+    /// A connection is replaced after so long, ns.
+    pub lifetime_ns: Option<i64>,
+    /// Levels a side of REST snapshots, where the venue lets one choose.
+    pub snapshot_depth: Option<u16>,
+    /// How a relay is spoken to.
+    pub flavour: Flavour,
+    /// Its key.
+    pub key: Option<Secret>,
+}
+
+impl SourceConfig {
+    /// A source of a venue, with the venue's addresses and habits and one line.
+    #[must_use]
+    pub fn new(name: impl Into<String>, venue: VenueId, topics: Vec<TopicConfig>) -> Self {
+        let mut source = Self {
+            name: name.into(),
+            venue,
+            market: Market::Unknown,
+            topics,
+            rest: None,
+            lines: vec![LineConfig::default()],
+            session: SessionConfig::live(),
+            silence_ns: 0,
+            symbol_silence_ns: None,
+            lifetime_ns: None,
+            snapshot_depth: None,
+            flavour: Flavour::default(),
+            key: None,
+        };
+        let live = source.live();
+        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        source.silence_ns = ns(live.silence_ms);
+        // Before the venue does it, with time to spare for a replacement that fails at first.
+        source.lifetime_ns = live.lifetime_ms.map(|ms| ns(ms - ms / 24));
+        source
+    }
+
+    /// A session that speaks to it.
+    #[must_use]
+    pub fn session(&self) -> AnySession {
+        match self.venue {
+            VenueId::Relay => {
+                let relay = Relay { flavour: self.flavour.clone() };
+                AnySession::Relay(Box::new(Session::new(relay, self.session)))
+            }
+            venue => venue.session(self.session),
+        }
+    }
+
+    /// Habits of its venue.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        self.session().wiring().live()
+    }
+
+    /// Base of HTTP addresses, without a slash at the end.
+    #[must_use]
+    pub fn rest_base(&self) -> String {
+        let base = match &self.rest {
+            Some(base) => base,
+            None if self.venue == VenueId::Relay => &*self.flavour.rest_base,
+            None => self.live().rest,
+        };
+        base.trim_end_matches('/').to_owned()
+    }
+
+    /// Base of a line's WebSocket addresses, without a slash at the end.
+    #[must_use]
+    pub fn socket_base(&self, line: &LineConfig) -> String {
+        let base = match &line.socket {
+            Some(base) => base,
+            None if self.venue == VenueId::Relay => &*self.flavour.socket_base,
+            None => self.live().socket,
+        };
+        base.trim_end_matches('/').to_owned()
+    }
+}

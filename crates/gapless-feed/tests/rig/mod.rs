@@ -1,0 +1,231 @@
+//! A feed with a virtual clock whose world is the test.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use gapless_book::local::{Outcome, Reason, State};
+use gapless_feed::{Command, ConnId, Feed, FetchId, SharedGate, SourceConfig, TopicConfig, Why};
+use gapless_venues::books::{BookEntry, BookId};
+use gapless_venues::registry::VenueId;
+use gapless_venues::session::{Handler, LineId, Watcher};
+use gapless_venues::venue::HttpAnswer;
+
+pub const MS: i64 = 1_000_000;
+pub const S: i64 = 1_000 * MS;
+pub const SNAPSHOT: &str = r#"{"lastUpdateId":100,"bids":[["10.0","1"]],"asks":[["11.0","1"]]}"#;
+
+/// A source of spot books.
+pub fn spot(symbols: &[&str]) -> SourceConfig {
+    source(VenueId::BinanceSpot, "depth", symbols)
+}
+
+pub fn source(venue: VenueId, channel: &str, symbols: &[&str]) -> SourceConfig {
+    let topic =
+        |symbol: &&str| TopicConfig { channel: channel.to_owned(), symbol: (*symbol).to_owned() };
+    SourceConfig::new("test", venue, symbols.iter().map(topic).collect())
+}
+
+pub fn delta(symbol: &str, first: i64, last: i64) -> String {
+    let stream = symbol.to_lowercase();
+    format!(
+        r#"{{"stream":"{stream}@depth@100ms","data":{{"e":"depthUpdate","E":1763600000123,"s":"{symbol}","U":{first},"u":{last},"b":[["10.0","{last}"]],"a":[]}}}}"#
+    )
+}
+
+/// Keeps the states that were told.
+#[derive(Default)]
+pub struct Told {
+    line: u32,
+    pub states: Vec<(u32, String, State)>,
+    pub moved: Vec<(u32, u32)>,
+}
+
+impl Handler for Told {
+    fn book(&mut self, _: BookId, book: &BookEntry, _: &Outcome) {
+        let state = (self.line, book.symbol.clone(), book.local.state().0);
+        let last = self.states.iter().rev().find(|(l, s, _)| *l == state.0 && *s == state.1);
+        if last != Some(&state) {
+            self.states.push(state);
+        }
+    }
+}
+
+impl Watcher for Told {
+    fn line(&mut self, line: LineId) {
+        self.line = line.0;
+    }
+
+    fn moved(&mut self, from: LineId, to: LineId) {
+        self.moved.push((from.0, to.0));
+    }
+}
+
+pub struct Rig {
+    pub feed: Feed,
+    pub now: i64,
+    pub told: Told,
+    pub urls: Vec<String>,
+    pub sent: Vec<String>,
+    pub sends: Vec<(ConnId, i64)>,
+    pub closed: Vec<ConnId>,
+    pub moved: Vec<(u32, u32)>,
+    pub commands: Vec<Command>,
+    pub pings: usize,
+    pub fetches_made: usize,
+    pub answered: usize,
+    attempts: Vec<ConnId>,
+    fetches: Vec<(FetchId, String)>,
+}
+
+impl Rig {
+    pub fn new(config: SourceConfig) -> Self {
+        let gate = SharedGate::new(&config.live());
+        let feed = Feed::new(config, gate, 7).unwrap();
+        let mut rig = Self {
+            feed,
+            now: 1_763_600_000 * S,
+            told: Told::default(),
+            urls: Vec::new(),
+            sent: Vec::new(),
+            sends: Vec::new(),
+            closed: Vec::new(),
+            moved: Vec::new(),
+            commands: Vec::new(),
+            pings: 0,
+            fetches_made: 0,
+            answered: 0,
+            attempts: Vec::new(),
+            fetches: Vec::new(),
+        };
+        rig.feed.start(rig.now, &mut rig.told);
+        rig.drain();
+        rig
+    }
+
+    fn drain(&mut self) {
+        while let Some(command) = self.feed.next_command() {
+            self.commands.push(command.clone());
+            match command {
+                Command::Connect { conn, url, .. } => {
+                    self.urls.push(url);
+                    self.attempts.push(conn);
+                }
+                Command::Send { conn, text } => {
+                    self.sent.push(text);
+                    self.sends.push((conn, self.now));
+                }
+                Command::Ping { .. } => self.pings += 1,
+                Command::Close { conn } => {
+                    self.attempts.retain(|attempt| *attempt != conn);
+                    self.closed.push(conn);
+                }
+                Command::Fetch { id, url, .. } => {
+                    self.fetches_made += 1;
+                    self.fetches.push((id, url));
+                }
+                _ => {}
+            }
+        }
+        self.moved.clone_from(&self.told.moved);
+    }
+
+    /// Lets time pass, ticking when the feed wants it.
+    pub fn run(&mut self, ns: i64) {
+        let end = self.now + ns;
+        while self.now < end {
+            self.now = self.feed.deadline(self.now).clamp(self.now + 1, end);
+            self.feed.tick(self.now, &mut self.told);
+            self.drain();
+        }
+    }
+
+    /// Lets time pass with one tick at its end.
+    pub fn advance(&mut self, ns: i64) {
+        self.now += ns;
+        self.feed.tick(self.now, &mut self.told);
+        self.drain();
+    }
+
+    pub fn pending_connects(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// The next attempt, however long it takes to come.
+    pub fn attempt(&mut self) -> ConnId {
+        for _ in 0..10_000 {
+            if !self.attempts.is_empty() {
+                return self.attempts.remove(0);
+            }
+            self.run(10 * MS);
+        }
+        panic!("no attempt")
+    }
+
+    pub fn open(&mut self, conn: ConnId) {
+        self.feed.opened(conn, self.now, &mut self.told);
+        self.drain();
+    }
+
+    pub fn accept(&mut self) -> ConnId {
+        let conn = self.attempt();
+        self.open(conn);
+        conn
+    }
+
+    pub fn connect(&mut self) -> ConnId {
+        self.accept()
+    }
+
+    pub fn frame(&mut self, conn: ConnId, text: &str) {
+        self.feed.frame(conn, self.now, text.as_bytes(), &mut self.told);
+        self.drain();
+    }
+
+    pub fn lose(&mut self, conn: ConnId, why: &Why) {
+        self.feed.closed(conn, why, self.now, &mut self.told);
+        self.drain();
+    }
+
+    pub fn stop(&mut self) {
+        self.feed.stop(self.now, &mut self.told);
+        self.drain();
+    }
+
+    pub fn fetch_urls(&self) -> Vec<String> {
+        self.fetches.iter().map(|(_, url)| url.clone()).collect()
+    }
+
+    /// Answers the oldest request.
+    pub fn answer(&mut self, status: u16, headers: &[(&str, &str)], body: &str) {
+        if self.fetches.is_empty() {
+            return;
+        }
+        let (id, _) = self.fetches.remove(0);
+        let now_ms = self.now / MS;
+        let answer = HttpAnswer { status, headers, body: body.as_bytes(), now_ms };
+        self.feed.answered(id, &answer, self.now, &mut self.told);
+        self.drain();
+    }
+
+    /// A connection on which a book is live at 101.
+    pub fn live(&mut self, symbol: &str) -> ConnId {
+        let conn = self.connect();
+        self.frame(conn, r#"{"result":null,"id":1}"#);
+        self.frame(conn, &delta(symbol, 95, 101));
+        self.answer(200, &[], SNAPSHOT);
+        assert_eq!(self.state(symbol).0, State::Live);
+        conn
+    }
+
+    /// State of a book on the connection that is shown.
+    pub fn state(&self, symbol: &str) -> (State, Reason) {
+        let shown = self.feed.sessions().filter(|(line, _)| !self.feed.is_standby(*line));
+        let mut books = shown.flat_map(|(_, session)| session.books().iter());
+        let found = books.find(|(_, entry)| entry.symbol == symbol);
+        found.map(|(_, entry)| entry.local.state()).unwrap()
+    }
+
+    /// States of a symbol on the first connection, repeats left out.
+    pub fn states_seen(&self, symbol: &str) -> Vec<State> {
+        let own = self.told.states.iter().filter(|(line, s, _)| *line == 0 && s == symbol);
+        own.map(|(.., state)| *state).collect()
+    }
+}

@@ -1,0 +1,67 @@
+//! Addresses and budgets (protocols.md 3.1, 3.2, 3.4).
+
+use super::Bybit;
+use crate::live::{Acks, Live, Rate, Socket, Wiring};
+use crate::venue::{Market, Topic};
+
+/// Characters of all topics of a connection, quotes and commas included.
+const ARGS_BYTES_MAX: usize = 21_000;
+/// What a topic adds beside its channel and symbol.
+const ARG_EXTRA: usize = r#","".""#.len();
+
+impl Wiring for Bybit {
+    fn live(&self) -> Live {
+        Live {
+            socket: "wss://stream.bybit.com",
+            rest: "https://api.bybit.com",
+            topics_max: 2_000,
+            sends: Rate::new(20, 1_000),
+            subscribes: Rate::new(20, 1_000),
+            connects: Rate::new(400, 300_000),
+            weight: Rate::new(540, 5_000),
+            acks: Acks::Request,
+            ..Live::UNSTATED
+        }
+    }
+
+    fn sockets<'a>(&self, market: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
+        // Where nothing is said: the market that has both kinds of books.
+        let market = if market == Market::Unknown { Market::Linear } else { market };
+        let mut sockets: Vec<Socket<'a>> = Vec::new();
+        let (mut bytes, most) = (usize::MAX, self.live().topics_max);
+        for topic in topics {
+            let length = topic.channel.len() + topic.symbol.len() + ARG_EXTRA;
+            bytes = bytes.saturating_add(length);
+            match sockets.last_mut() {
+                Some(last) if bytes <= ARGS_BYTES_MAX && last.topics.len() < most => {
+                    last.topics.push(*topic);
+                }
+                _ => {
+                    bytes = length;
+                    let path = format!("/v5/public/{}", market.name());
+                    sockets.push(Socket { path, topics: vec![*topic] });
+                }
+            }
+        }
+        sockets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_carries_no_more_characters_of_topics_than_it_may() {
+        let names: Vec<_> = (0..1_500).map(|i| format!("COIN{i}USDT")).collect();
+        let topic = |symbol| Topic { channel: "orderbook.50", symbol };
+        let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
+        let sockets = Bybit.sockets(Market::Spot, &topics);
+        assert_eq!(sockets.iter().map(|s| s.topics.len()).sum::<usize>(), 1_500);
+        assert!(sockets.len() > 1 && sockets.iter().all(|s| s.path == "/v5/public/spot"));
+        for socket in sockets {
+            let names = socket.topics.iter().map(|t| format!("\"{}.{}\",", t.channel, t.symbol));
+            assert!(names.map(|name| name.len()).sum::<usize>() <= ARGS_BYTES_MAX);
+        }
+    }
+}

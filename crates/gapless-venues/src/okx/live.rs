@@ -1,0 +1,61 @@
+//! Addresses and budgets (protocols.md 4.1, 4.2, 4.5).
+
+use super::Okx;
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, chunks};
+use crate::venue::{Market, Topic};
+
+/// Topics of one connection; the venue states no number.
+const TOPICS_MAX: usize = 480;
+
+/// Channels of the business socket.
+fn is_business(channel: &str) -> bool {
+    channel == "trades-all" || channel.starts_with("candle") || channel.starts_with("sprd-")
+}
+
+impl Wiring for Okx {
+    fn live(&self) -> Live {
+        Live {
+            socket: "wss://ws.okx.com",
+            rest: "https://www.okx.com",
+            topics_max: TOPICS_MAX,
+            subscribes: Rate::new(460, 3_600_000),
+            connects: Rate::new(2, 1_000),
+            weight: Rate::new(36, 2_000),
+            acks: Acks::Topic,
+            ..Live::UNSTATED
+        }
+    }
+
+    fn sockets<'a>(&self, _: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
+        let of = |business: bool| -> Vec<Topic<'a>> {
+            topics.iter().filter(|t| is_business(t.channel) == business).copied().collect()
+        };
+        let mut sockets = chunks("/ws/v5/public", &of(false), TOPICS_MAX);
+        sockets.extend(chunks("/ws/v5/business", &of(true), TOPICS_MAX));
+        sockets
+    }
+
+    fn refusal(&self, code: &str, _: &str) -> Refusal {
+        match code {
+            // Too many requests; the service is busy; it times out.
+            "60014" | "50011" | "64003" | "63999" => Refusal::Later,
+            // Log in first; the log-in failed.
+            "60011" | "60009" | "60005" => Refusal::Auth,
+            _ => Refusal::Topic,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fill_comes_on_the_business_socket() {
+        let topic = |channel| Topic { channel, symbol: "BTC-USDT" };
+        let sockets = Okx.sockets(Market::Spot, &[topic("trades-all"), topic("books")]);
+        let found: Vec<_> =
+            sockets.iter().map(|s| (s.path.as_str(), s.topics[0].channel)).collect();
+        assert_eq!(found, [("/ws/v5/public", "books"), ("/ws/v5/business", "trades-all")]);
+    }
+}
