@@ -453,7 +453,7 @@ impl Sequencer {
             }
             return Verdict::Apply { overlap: false };
         }
-        if (last <= anchor && prev < anchor) || self.is_latest(ids) {
+        if (last <= anchor && prev <= anchor) || self.is_latest(ids) {
             return self.behind(ids, last);
         }
         Verdict::Gap { expected: anchor, got: prev }

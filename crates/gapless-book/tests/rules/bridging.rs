@@ -78,6 +78,9 @@ fn a_linked_chain_joins_only_where_a_message_begins_or_ends() {
         (LINKED_REST, &reset, rest(98), REPLACE, LIVE, Some(8), 0, 0),
         (LINKED_REST, &reset, rest(90), TOO_OLD, WAITS, None, 2, 0),
     ]);
+    // One that repeats the id before it lowers nothing.
+    let level = [link(9, 10), link(10, 10), link(10, 12)];
+    check(&[(LINKED_REST, &level, rest(9), REPLACE, LIVE, Some(12), 0, 0)]);
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn a_chain_broken_by_a_message_without_numbers_is_a_gap() {
     let linked = [(snap(105), REPLACE, LIVE, NOTHING)];
     run_on(&mut run(LINKED, &linked), &[(bare(only(106)), gap(105, 106), lost, RESUB)]);
     run_on(&mut run(LINKED, &linked), &[(link(-1, 106), gap(105, -1), lost, RESUB)]);
+    run_on(&mut run(LINKED, &linked), &[(link(-1, 104), gap(105, -1), lost, RESUB)]);
     run_on(&mut run(LINKED, &linked), &[(plain(), gap(105, 0), lost, RESUB)]);
     run_on(&mut run(COUNTER, &linked), &[(plain(), gap(105, 0), lost, RESUB)]);
 }
@@ -91,6 +92,34 @@ fn a_rising_chain_looks_at_the_id_before_and_not_at_the_first() {
         ..Counters::default()
     };
     assert_eq!(*book.counters(), expected);
+}
+
+#[test]
+fn a_repeat_of_the_latest_message_of_a_linked_chain_is_known_after_older_repeats_and_many() {
+    run(
+        LINKED,
+        &[
+            (snap(1), REPLACE, LIVE, NOTHING),
+            (link(1, 2), APPLY, LIVE, NOTHING),
+            (link(2, 15), APPLY, LIVE, NOTHING),
+            (link(15, 3), APPLY, LIVE, NOTHING),
+            // An older message again is not the latest for that.
+            (link(1, 2), STALE, LIVE, NOTHING),
+            (link(15, 3), STALE, LIVE, NOTHING),
+        ],
+    );
+    // Wherever in the memory of ids the latest one lies.
+    for messages in RECENT_MAX - 3..RECENT_MAX + 3 {
+        let mut book = run(LINKED, &[(snap(1_000), REPLACE, LIVE, NOTHING)]);
+        let end = 1_000 + i64::try_from(messages).unwrap();
+        for id in 1_000..end {
+            run_on(&mut book, &[(link(id, id + 1), APPLY, LIVE, NOTHING)]);
+        }
+        run_on(
+            &mut book,
+            &[(link(end, 7), APPLY, LIVE, NOTHING), (link(end, 7), STALE, LIVE, NOTHING)],
+        );
+    }
 }
 
 #[test]
