@@ -16,6 +16,7 @@ extern crate std;
 
 pub mod book;
 pub mod checksum;
+mod counters;
 pub mod decimal;
 pub mod event;
 pub mod held;

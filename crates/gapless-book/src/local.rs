@@ -13,6 +13,7 @@
 
 use crate::book::{Book, Change, Observer, Refusal};
 use crate::checksum::top_checksum;
+pub use crate::counters::Counters;
 use crate::decimal::Decimal;
 use crate::event::{BookKind, BookMessage, Flags, Level, NO_TIME, Side, Times};
 use crate::held::Held;
@@ -225,32 +226,6 @@ impl Policy {
     pub fn replay() -> Self {
         Self { crossed: CrossedPolicy::Report, keep_last_live: true, ..Self::default() }
     }
-}
-
-/// What happened, in numbers. Every drop has its counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // each is named as in the report of the command
-pub struct Counters {
-    pub snapshots: u64,
-    pub deltas: u64,
-    pub applied: u64,
-    pub duplicates: u64,
-    pub heartbeats: u64,
-    pub backwards: u64,
-    pub unsynced: u64,
-    pub gaps: u64,
-    pub resets: u64,
-    pub resyncs: u64,
-    pub rejects: u64,
-    pub overlaps: u64,
-    pub truncated: u64,
-    pub uncrossed: u64,
-    pub snapshots_ignored: u64,
-    pub audits: u64,
-    pub audit_differences: u64,
-    pub crossed: u64,
-    pub checksum_ok: u64,
-    pub checksum_bad: u64,
 }
 
 /// How well continuity is proven.

@@ -45,6 +45,23 @@ pub fn to_f64(value: Decimal) -> f64 {
     value.to_f64()
 }
 
+/// The `f64` nearest to `mantissa / 10^scale`, as [`to_f64`] but without trimming zeros first: the
+/// quotient of two exact floats is rounded once.
+#[must_use]
+#[inline]
+#[allow(clippy::cast_precision_loss, reason = "exact below the bound that is asked for")]
+pub fn scaled_f64(mantissa: i64, scale: u8) -> f64 {
+    const EXACT_MAX: u64 = 1 << 53;
+    const POWERS: [f64; 19] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+        1e17, 1e18,
+    ];
+    match POWERS.get(usize::from(scale)) {
+        Some(power) if mantissa.unsigned_abs() <= EXACT_MAX => mantissa as f64 / power,
+        _ => Decimal::new(mantissa, scale).to_f64(),
+    }
+}
+
 /// Reads a number: `-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?`.
 ///
 /// # Errors
@@ -109,6 +126,16 @@ mod tests {
         let fine: RustDecimal = "1.0000000000000000000000000001".parse().unwrap();
         assert_eq!(from_rust_decimal(fine), Err(DecimalError::OutOfRange));
         assert_eq!(to_rust_decimal(read("1e-29")), Err(DecimalError::OutOfRange));
+    }
+
+    #[test]
+    fn scaled_integers_become_the_float_of_their_value() {
+        for (mantissa, scale) in
+            [(0, 18), (1, 1), (-3, 1), (912_301_000, 4), (i64::MAX, 18), (i64::MIN, 0), (7, 18)]
+        {
+            let nearest = to_f64(Decimal::new(mantissa, scale));
+            assert!((scaled_f64(mantissa, scale) - nearest).abs() == 0.0, "{mantissa}e-{scale}");
+        }
     }
 
     #[test]

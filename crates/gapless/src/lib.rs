@@ -42,6 +42,7 @@ pub mod clock;
 pub mod config;
 pub mod convert;
 pub mod engine;
+mod frames;
 pub mod latency;
 mod reader;
 mod report;
@@ -51,6 +52,7 @@ mod run;
 pub mod shm;
 
 pub use engine::{Engine, EngineError, Source};
+pub use frames::{Applied, FrameBook};
 pub use gapless_replay::ReplayError as Error;
 pub use reader::{BookReader, Memory, Wait};
 pub use report::{BookReport, book_sha256};

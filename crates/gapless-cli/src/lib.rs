@@ -1,0 +1,58 @@
+//! The `gapless` command as a library, for the binary and for the entry point of the Python wheel.
+//!
+//! Exit codes: 0 ok, 1 failure, 2 usage, 3 data gap found (`verify`), 130 interrupted.
+#![forbid(unsafe_code)]
+
+mod args;
+mod json;
+mod plot;
+#[cfg(target_os = "linux")]
+mod regions;
+mod replay;
+mod table;
+mod tally;
+mod verify;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use std::ffi::OsString;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// All is well.
+    Ok = 0,
+    /// Something failed; it was said on standard error.
+    Failure = 1,
+    /// A gap, crossed book or refused message was found.
+    DataGap = 3,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
+}
+
+/// Runs a command line, the name of the program first, and says the exit code.
+///
+/// Takes over Ctrl-C while a replay runs: whoever hosts it gives it the process.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Where nobody reads what it says, the code still tells.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let exit = match arguments.command {
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Books(arguments) => regions::books(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Read(arguments) => regions::read(&arguments),
+    };
+    let exit = exit.unwrap_or_else(|message| {
+        eprintln!("gapless: {message}");
+        Exit::Failure
+    });
+    exit as u8
+}
