@@ -160,6 +160,15 @@ impl Book {
         hex
     }
 
+    /// The same levels on a grid whose tick is `factor` times finer.
+    #[must_use]
+    pub fn refined(&self, grid: Grid, factor: i64) -> Self {
+        let finer = |levels: &BTreeMap<i64, i64>| {
+            levels.iter().map(|(ticks, lots)| (ticks.saturating_mul(factor), *lots)).collect()
+        };
+        Self { grid, bids: finer(&self.bids), asks: finer(&self.asks) }
+    }
+
     const fn side(&self, side: Side) -> &BTreeMap<i64, i64> {
         match side {
             Side::Bid => &self.bids,

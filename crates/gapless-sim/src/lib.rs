@@ -5,7 +5,13 @@
 //!              │                  │
 //!              ▼                  ▼
 //!        Symbol.truth       Dialect::image: what a correct client must hold
+//!
+//!   seed ─▶ Market ─▶ Exchange ◀─▶ clients: sockets and requests without a network
+//!                        └─▶ the truth at every sequence
 //! ```
+//!
+//! A recording is one client's view, written once; an [`exchange`] answers any number of clients
+//! for as long as they like, and goes wrong where asked.
 //!
 //! Everything is sans-I/O and runs in virtual time: no clock, no threads, no sockets, and no
 //! chance but [`rng::Rng`]. The same seed gives the same bytes on every machine.
@@ -13,6 +19,7 @@
 
 pub mod book;
 pub mod dialect;
+pub mod exchange;
 pub mod market;
 pub mod number;
 pub mod profile;

@@ -147,6 +147,37 @@ impl Market {
         self.symbols.iter().map(|symbol| symbol.next_ns).min()
     }
 
+    /// Nothing happens in a symbol before this time.
+    pub fn halt(&mut self, symbol: usize, until_ns: u64) {
+        if let Some(symbol) = self.symbols.get_mut(symbol) {
+            symbol.next_ns = symbol.next_ns.max(until_ns);
+        }
+    }
+
+    /// What should have happened while nobody called happens from now on instead.
+    pub fn catch_up(&mut self, now_ns: u64) {
+        self.symbols.iter_mut().for_each(|symbol| symbol.next_ns = symbol.next_ns.max(now_ns));
+    }
+
+    /// Makes a symbol's tick finer: its tenth, hundredth, … by `factor`. Whether it could: prices
+    /// have at most eight decimals.
+    pub fn refine(&mut self, symbol: usize, factor: i64) -> bool {
+        let Some(symbol) = self.symbols.get_mut(symbol) else { return false };
+        let grid = symbol.spec.grid;
+        let finer = Decimal::new(grid.tick.mantissa(), grid.tick.scale() + 1);
+        let unit = Decimal::new(grid.tick.mantissa() * factor, grid.tick.scale() + 1);
+        if finer.scale() > 8 || unit != grid.tick {
+            return false;
+        }
+        symbol.spec.grid.tick = finer;
+        symbol.truth = symbol.truth.refined(symbol.spec.grid, factor);
+        symbol.spec.mid_ticks *= factor;
+        symbol.last_ticks *= factor;
+        symbol.reference.mark_tenths *= factor;
+        symbol.reference.index_tenths *= factor;
+        true
+    }
+
     /// Lets the next activity happen.
     pub fn step(&mut self) -> Activity {
         let due = (0..self.symbols.len()).min_by_key(|&i| self.symbols[i].next_ns);

@@ -62,6 +62,21 @@ impl Profile {
         burst_permille: 6,
     };
 
+    /// A book of few levels that changes as often as a large one: no recorded market, but every
+    /// case of one in a thousandth of the time, for simulations by the thousand.
+    pub const THIN: Self = Self {
+        levels: 12,
+        levels_max: 24,
+        gap_ns: 40_000_000,
+        touches: 1,
+        near_ticks: 4,
+        far_permille: 50,
+        far_bits: (4, 8),
+        size_lots: 900,
+        trade_permille: 200,
+        burst_permille: 4,
+    };
+
     /// An option: a handful of levels that are replaced rather than changed.
     pub const OPTION: Self = Self {
         levels: 8,

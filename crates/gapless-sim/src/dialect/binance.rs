@@ -119,57 +119,9 @@ impl Binance {
         out.push(Frame::new(at_ns + 55_000_000, Kind::Received, source, ack));
     }
 
-    fn trade(&self, symbol: &Symbol, trade: &Trade, at_ns: u64) -> Frame {
-        let (price, qty) = self.flavour.level(symbol, trade.ticks, trade.lots);
-        let (e, t, id) = (millis(at_ns) + 1, millis(at_ns), trade.id);
-        let (name, maker) = (&symbol.spec.name, trade.taker == Side::Ask);
-        let (stream, data) = if self.flavour.futures() {
-            let head = Object::new().text("e", "aggTrade").raw("E", e).raw("a", id).text("s", name);
-            let fill = head.text("p", price).text("q", qty).raw("f", id * 2).raw("l", id * 2 + 1);
-            ("aggTrade", fill.raw("T", t).raw("m", maker).close())
-        } else {
-            let head = Object::new().text("e", "trade").raw("E", e).text("s", name).raw("t", id);
-            let fill = head.text("p", price).text("q", qty).raw("T", t).raw("m", maker);
-            ("trade", fill.raw("M", true).close())
-        };
-        Frame::received(at_ns, self.flavour.connection(false).0, self.wrap(symbol, stream, &data))
-    }
-
-    fn force_order(&self, symbol: &Symbol, forced: &Liquidation, at_ns: u64) -> Frame {
-        let side = if forced.order_side == Side::Ask { "SELL" } else { "BUY" };
-        let (price, qty) = self.flavour.level(symbol, forced.bankruptcy_ticks, forced.lots);
-        let (average, _) = self.flavour.level(symbol, forced.fill_ticks, forced.lots);
-        let (e, t, name) = (millis(at_ns) + 6, millis(at_ns), &symbol.spec.name);
-        let order =
-            Object::new().text("s", name).text("S", side).text("o", "LIMIT").text("f", "IOC");
-        let order = order.text("q", &qty).text("p", price).text("ap", average).text("X", "FILLED");
-        let order = order.text("l", &qty).text("z", &qty).raw("T", t).close();
-        let data = Object::new().text("e", "forceOrder").raw("E", e).raw("o", order).close();
-        let source = self.flavour.connection(false).0;
-        Frame::received(at_ns, source, self.wrap(symbol, "forceOrder", &data))
-    }
-
-    fn book_ticker(&self, symbol: &Symbol, update_id: i64, at_ns: u64) -> Option<Frame> {
-        let (bid, ask) = (symbol.truth.best(Side::Bid)?, symbol.truth.best(Side::Ask)?);
-        let (b, bq) = self.flavour.level(symbol, bid.ticks, bid.lots);
-        let (a, aq) = self.flavour.level(symbol, ask.ticks, ask.lots);
-        let name = self.flavour.name_fields(symbol);
-        let tops = format!(r#"{name},"b":"{b}","B":"{bq}","a":"{a}","A":"{aq}""#);
-        let data = if self.flavour.futures() {
-            let (t, e) = (millis(at_ns), millis(at_ns) + 2);
-            format!(r#"{{"e":"bookTicker","u":{update_id},{tops},"T":{t},"E":{e}}}"#)
-        } else {
-            format!(r#"{{"u":{update_id},{tops}}}"#)
-        };
-        let source = self.flavour.connection(true).0;
-        Some(Frame::received(at_ns, source, self.wrap(symbol, "bookTicker", &data)))
-    }
-
-    fn side(&self, symbol: &Symbol, levels: impl Iterator<Item = (i64, i64)>) -> String {
-        array(levels.map(|(ticks, lots)| {
-            let (price, qty) = self.flavour.level(symbol, ticks, lots);
-            format!(r#"["{price}","{qty}"]"#)
-        }))
+    fn frame(&self, symbol: &Symbol, stream: &str, data: &str, public: bool, at_ns: u64) -> Frame {
+        let source = self.flavour.connection(public).0;
+        Frame::received(at_ns, source, self.wrap(symbol, stream, data))
     }
 }
 
@@ -207,14 +159,19 @@ impl Dialect for Binance {
             self.touch(activity.symbol, side, ticks);
         }
         for trade in &activity.trades {
-            out.push(self.trade(symbol, trade, activity.at_ns));
+            let (stream, data) = self.flavour.trade(symbol, trade, activity.at_ns);
+            out.push(self.frame(symbol, stream, &data, false, activity.at_ns));
         }
         if let Some(forced) = activity.liquidation.filter(|_| self.flavour.futures()) {
-            out.push(self.force_order(symbol, &forced, activity.at_ns));
+            let data = self.flavour.force_order(symbol, &forced, activity.at_ns);
+            out.push(self.frame(symbol, "forceOrder", &data, false, activity.at_ns));
         }
         let top_may_have_moved = !activity.trades.is_empty();
         if top_may_have_moved && let Some(stream) = self.books.get(activity.symbol) {
-            out.extend(self.book_ticker(symbol, stream.update_id, activity.at_ns));
+            let data = self.flavour.book_ticker(symbol, stream.update_id, activity.at_ns);
+            out.extend(
+                data.map(|data| self.frame(symbol, "bookTicker", &data, true, activity.at_ns)),
+            );
         }
     }
 
@@ -234,12 +191,9 @@ impl Dialect for Binance {
             if let Some(image) = self.books[symbol].image.as_mut() {
                 touched.iter().for_each(|&t| image.set(side, t, known.truth.lots(side, t)));
             }
-            *text = self.side(known, touched.into_iter().map(now));
+            *text = self.flavour.side(known, touched.into_iter().map(now));
         }
-        let (head, tail) = self.flavour.delta_fields(known, at_ns, prev);
-        let ids = format!(r#""U":{first},"u":{last}{tail}"#);
-        let [bids, asks] = text;
-        let data = format!(r#"{{"e":"depthUpdate",{head},{ids},"b":{bids},"a":{asks}}}"#);
+        let data = self.flavour.depth_update(known, at_ns, [first, last, prev], &text);
         let payload = self.wrap(known, "depth@100ms", &data);
         out.push(Frame::delta(at_ns, self.flavour.connection(true).0, payload, symbol));
     }
@@ -249,19 +203,8 @@ impl Dialect for Binance {
             return;
         }
         let known = &market.symbols()[symbol];
-        let grid = known.spec.grid;
-        let mark = padded(grid.fine_price(known.reference.mark_tenths), 8);
-        let index = padded(grid.fine_price(known.reference.index_tenths), 8);
-        let rate = padded(Decimal::new(known.reference.funding_e8, 8), 8);
-        let (e, t, name) = (millis(at_ns), next_funding_ms(at_ns), &known.spec.name);
-        let head = format!(r#""e":"markPriceUpdate","E":{e},"s":"{name}","p":"{mark}""#);
-        let index = match self.flavour {
-            Flavour::Coinm => format!(r#""P":"{index}""#),
-            _ => format!(r#""i":"{index}","P":"{mark}""#),
-        };
-        let data = format!(r#"{{{head},{index},"r":"{rate}","T":{t}}}"#);
-        let source = self.flavour.connection(false).0;
-        out.push(Frame::received(at_ns, source, self.wrap(known, "markPrice@1s", &data)));
+        let data = self.flavour.mark_price(known, at_ns);
+        out.push(self.frame(known, "markPrice@1s", &data, false, at_ns));
     }
 
     /// Pings are WebSocket control frames here, which a capture of text frames does not show.
@@ -271,12 +214,8 @@ impl Dialect for Binance {
         let known = &market.symbols()[symbol];
         let book = known.truth.top(SNAPSHOT_LIMIT);
         let name = &known.spec.name;
-        let levels = |side| self.side(known, book.levels(side).map(|l| (l.ticks, l.lots)));
-        let (bids, asks) = (levels(Side::Bid), levels(Side::Ask));
         let stream = self.books.get_mut(symbol)?;
-        let extra = self.flavour.snapshot_fields(known, at_ns);
-        let id = stream.update_id;
-        let body = format!(r#"{{"lastUpdateId":{id}{extra},"bids":{bids},"asks":{asks}}}"#);
+        let body = self.flavour.snapshot(known, name, stream.update_id, &book, at_ns);
         stream.image = Some(book);
         let url = format!("{}?symbol={name}&limit={SNAPSHOT_LIMIT}", self.flavour.depth_url());
         Some(Frame::new(at_ns, Kind::Http, &url, body))
@@ -291,8 +230,110 @@ impl Dialect for Binance {
     }
 }
 
+/// The words, for recordings and for live exchanges alike.
 impl Flavour {
-    const fn futures(self) -> bool {
+    /// Stream and event of a fill.
+    pub(crate) fn trade(
+        self,
+        symbol: &Symbol,
+        trade: &Trade,
+        at_ns: u64,
+    ) -> (&'static str, String) {
+        let (price, qty) = self.level(symbol, trade.ticks, trade.lots);
+        let (e, t, id) = (millis(at_ns) + 1, millis(at_ns), trade.id);
+        let (name, maker) = (&symbol.spec.name, trade.taker == Side::Ask);
+        if self.futures() {
+            let head = Object::new().text("e", "aggTrade").raw("E", e).raw("a", id).text("s", name);
+            let fill = head.text("p", price).text("q", qty).raw("f", id * 2).raw("l", id * 2 + 1);
+            ("aggTrade", fill.raw("T", t).raw("m", maker).close())
+        } else {
+            let head = Object::new().text("e", "trade").raw("E", e).text("s", name).raw("t", id);
+            let fill = head.text("p", price).text("q", qty).raw("T", t).raw("m", maker);
+            ("trade", fill.raw("M", true).close())
+        }
+    }
+
+    /// A liquidation.
+    pub(crate) fn force_order(self, symbol: &Symbol, forced: &Liquidation, at_ns: u64) -> String {
+        let side = if forced.order_side == Side::Ask { "SELL" } else { "BUY" };
+        let (price, qty) = self.level(symbol, forced.bankruptcy_ticks, forced.lots);
+        let (average, _) = self.level(symbol, forced.fill_ticks, forced.lots);
+        let (e, t, name) = (millis(at_ns) + 6, millis(at_ns), &symbol.spec.name);
+        let order =
+            Object::new().text("s", name).text("S", side).text("o", "LIMIT").text("f", "IOC");
+        let order = order.text("q", &qty).text("p", price).text("ap", average).text("X", "FILLED");
+        let order = order.text("l", &qty).text("z", &qty).raw("T", t).close();
+        Object::new().text("e", "forceOrder").raw("E", e).raw("o", order).close()
+    }
+
+    /// Best bid and ask.
+    pub(crate) fn book_ticker(self, symbol: &Symbol, update_id: i64, at_ns: u64) -> Option<String> {
+        let (bid, ask) = (symbol.truth.best(Side::Bid)?, symbol.truth.best(Side::Ask)?);
+        let (b, bq) = self.level(symbol, bid.ticks, bid.lots);
+        let (a, aq) = self.level(symbol, ask.ticks, ask.lots);
+        let name = self.name_fields(symbol);
+        let tops = format!(r#"{name},"b":"{b}","B":"{bq}","a":"{a}","A":"{aq}""#);
+        Some(if self.futures() {
+            let (t, e) = (millis(at_ns), millis(at_ns) + 2);
+            format!(r#"{{"e":"bookTicker","u":{update_id},{tops},"T":{t},"E":{e}}}"#)
+        } else {
+            format!(r#"{{"u":{update_id},{tops}}}"#)
+        })
+    }
+
+    /// A message of the diff stream; the ids are first, last and the last of the one before.
+    pub(crate) fn depth_update(
+        self,
+        symbol: &Symbol,
+        at_ns: u64,
+        [first, last, prev]: [i64; 3],
+        [bids, asks]: &[String; 2],
+    ) -> String {
+        let (head, tail) = self.delta_fields(symbol, at_ns, prev);
+        let ids = format!(r#""U":{first},"u":{last}{tail}"#);
+        format!(r#"{{"e":"depthUpdate",{head},{ids},"b":{bids},"a":{asks}}}"#)
+    }
+
+    /// Mark price, index and funding.
+    pub(crate) fn mark_price(self, symbol: &Symbol, at_ns: u64) -> String {
+        let grid = symbol.spec.grid;
+        let mark = padded(grid.fine_price(symbol.reference.mark_tenths), 8);
+        let index = padded(grid.fine_price(symbol.reference.index_tenths), 8);
+        let rate = padded(Decimal::new(symbol.reference.funding_e8, 8), 8);
+        let (e, t, name) = (millis(at_ns), next_funding_ms(at_ns), &symbol.spec.name);
+        let head = format!(r#""e":"markPriceUpdate","E":{e},"s":"{name}","p":"{mark}""#);
+        let index = match self {
+            Self::Coinm => format!(r#""P":"{index}""#),
+            _ => format!(r#""i":"{index}","P":"{mark}""#),
+        };
+        format!(r#"{{{head},{index},"r":"{rate}","T":{t}}}"#)
+    }
+
+    /// The body of a REST snapshot; `name` is the symbol that it says where it says one.
+    pub(crate) fn snapshot(
+        self,
+        symbol: &Symbol,
+        name: &str,
+        id: i64,
+        book: &Book,
+        at_ns: u64,
+    ) -> String {
+        let levels = |side| self.side(symbol, book.levels(side).map(|l| (l.ticks, l.lots)));
+        let (bids, asks) = (levels(Side::Bid), levels(Side::Ask));
+        let extra = self.snapshot_fields(name, at_ns);
+        format!(r#"{{"lastUpdateId":{id}{extra},"bids":{bids},"asks":{asks}}}"#)
+    }
+
+    /// Levels as an array of pairs.
+    pub(crate) fn side(self, symbol: &Symbol, levels: impl Iterator<Item = (i64, i64)>) -> String {
+        array(levels.map(|(ticks, lots)| {
+            let (price, qty) = self.level(symbol, ticks, lots);
+            format!(r#"["{price}","{qty}"]"#)
+        }))
+    }
+
+    /// Whether update ids are those of futures.
+    pub(crate) const fn futures(self) -> bool {
         matches!(self, Self::Usdm | Self::Coinm)
     }
 
@@ -317,7 +358,7 @@ impl Flavour {
     }
 
     /// Price and size as this flavour pads them: eight decimals on spot, the grid's on futures.
-    fn level(self, symbol: &Symbol, ticks: i64, lots: i64) -> (String, String) {
+    pub(crate) fn level(self, symbol: &Symbol, ticks: i64, lots: i64) -> (String, String) {
         let grid = symbol.spec.grid;
         let (price, qty) =
             if self.futures() { (grid.tick.scale(), grid.lot.scale()) } else { (8, 8) };
@@ -344,8 +385,8 @@ impl Flavour {
         }
     }
 
-    fn snapshot_fields(self, symbol: &Symbol, at_ns: u64) -> String {
-        let (e, t, name) = (millis(at_ns), millis(at_ns).saturating_sub(5), &symbol.spec.name);
+    fn snapshot_fields(self, name: &str, at_ns: u64) -> String {
+        let (e, t) = (millis(at_ns), millis(at_ns).saturating_sub(5));
         match self {
             Self::Spot | Self::Us => String::new(),
             Self::Usdm => format!(r#","E":{e},"T":{t}"#),

@@ -10,7 +10,7 @@ use super::image::{Change, Changes};
 use super::json::{Object, array};
 use super::{BookName, Dialect, Frame, Kind, millis, next_funding_ms};
 use crate::book::Book;
-use crate::market::{Activity, Market, Symbol, Trade};
+use crate::market::{Activity, Liquidation, Market, Symbol, Trade};
 use crate::number::padded;
 use crate::rng::Rng;
 
@@ -74,24 +74,6 @@ impl Bybit {
         self.cross
     }
 
-    /// Linear pads to the grid, spot trims; a deleted level is a bare zero on both.
-    fn level(&self, symbol: &Symbol, ticks: i64, lots: i64) -> String {
-        let grid = symbol.spec.grid;
-        let (price, qty) = (grid.price(ticks), grid.qty(lots));
-        match self.category {
-            Category::Linear if lots > 0 => {
-                let (p, q) = (padded(price, grid.tick.scale()), padded(qty, grid.lot.scale()));
-                format!(r#"["{p}","{q}"]"#)
-            }
-            Category::Linear => format!(r#"["{}","0"]"#, padded(price, grid.tick.scale())),
-            Category::Spot => format!(r#"["{price}","{qty}"]"#),
-        }
-    }
-
-    fn changes(&self, symbol: &Symbol, changes: &[Change]) -> String {
-        array(changes.iter().map(|change| self.level(symbol, change.ticks, change.now)))
-    }
-
     /// One message of the book topic; the keys stand in another order on spot.
     fn book_frame(&mut self, symbol: &Symbol, index: usize, kind: &str, at_ns: u64) -> Frame {
         let cross = self.next_cross();
@@ -99,17 +81,10 @@ impl Bybit {
         let old = std::mem::replace(&mut self.books[index].image, now);
         let base = if kind == "snapshot" { Book::new(symbol.spec.grid) } else { old };
         let changes = Changes::between(&base, &self.books[index].image);
-        let (bids, asks) =
-            (self.changes(symbol, &changes.bids), self.changes(symbol, &changes.asks));
         self.books[index].update += 1;
-        let (u, ts, name) = (self.books[index].update, millis(at_ns), &symbol.spec.name);
-        let topic = format!(r#""topic":"orderbook.{}.{name}""#, self.depth);
-        let head = match self.category {
-            Category::Linear => format!(r#"{topic},"type":"{kind}","ts":{ts}"#),
-            Category::Spot => format!(r#"{topic},"ts":{ts},"type":"{kind}""#),
-        };
-        let data = format!(r#"{{"s":"{name}","b":{bids},"a":{asks},"u":{u},"seq":{cross}}}"#);
-        let payload = format!(r#"{{{head},"data":{data},"cts":{}}}"#, ts.saturating_sub(3));
+        let numbers = (self.books[index].update, cross);
+        let name = format!("orderbook.{}.{}", self.depth, symbol.spec.name);
+        let payload = self.category.book(symbol, (&name, kind), numbers, &changes, at_ns);
         match kind {
             "delta" => Frame::delta(at_ns, self.source(), payload, index),
             _ => Frame::received(at_ns, self.source(), payload),
@@ -117,67 +92,18 @@ impl Bybit {
     }
 
     fn trade(&mut self, symbol: &Symbol, trade: &Trade, at_ns: u64) -> String {
-        let grid = symbol.spec.grid;
-        let (price, qty) = (grid.price(trade.ticks), grid.qty(trade.lots));
-        let side = if trade.taker == Side::Bid { "Buy" } else { "Sell" };
-        let (ts, name) = (millis(at_ns), &symbol.spec.name);
         let cross = self.next_cross();
-        let flags = |object: Object| object.raw("BT", false).raw("RPI", false);
-        match self.category {
-            Category::Linear => {
-                let (p, id) = (padded(price, grid.tick.scale()), self.uuid());
-                let head = Object::new().raw("T", ts).text("s", name).text("S", side);
-                let fill = head.text("v", qty).text("p", p).text("L", "PlusTick").text("i", id);
-                flags(fill).raw("seq", cross).close()
-            }
-            Category::Spot => {
-                let id = 2_280_000_000_000_000_000 + trade.id;
-                let head = Object::new().text("i", id).raw("T", ts).text("p", price).text("v", qty);
-                flags(head.text("S", side).raw("seq", cross).text("s", name)).close()
-            }
-        }
-    }
-
-    fn uuid(&mut self) -> String {
-        let (a, b) = (self.rng.next_u64(), self.rng.next_u64());
-        format!(
-            "{:08x}-{:04x}-5{:03x}-9{:03x}-{:012x}",
-            a >> 32,
-            (a >> 16) & 0xffff,
-            a & 0xfff,
-            b >> 52,
-            b & 0xffff_ffff_ffff
-        )
+        let id = match self.category {
+            Category::Linear => uuid(&mut self.rng),
+            Category::Spot => (2_280_000_000_000_000_000 + trade.id).to_string(),
+        };
+        self.category.trade(symbol, trade, &id, cross, at_ns)
     }
 
     fn ticker(&mut self, symbol: &Symbol, index: usize, at_ns: u64) -> Frame {
         let opened = std::mem::replace(&mut self.books[index].ticker_opened, true);
         let cross = self.next_cross();
-        let (grid, name) = (symbol.spec.grid, &symbol.spec.name);
-        let last = grid.price(symbol.last_ticks);
-        let data = Object::new().text("symbol", name);
-        let (kind, data) = match (self.category, opened) {
-            (Category::Spot, _) => {
-                let data = data.text("lastPrice", last).text("volume24h", 1);
-                ("snapshot", data.text("turnover24h", 1))
-            }
-            (Category::Linear, false) => ("snapshot", full_ticker(data, symbol, at_ns)),
-            (Category::Linear, true) => {
-                let mark = grid.fine_price(symbol.reference.mark_tenths);
-                ("delta", data.text("markPrice", mark).text("lastPrice", last))
-            }
-        };
-        let topic = Object::new().text("topic", format_args!("tickers.{name}"));
-        let payload = topic.text("type", kind).raw("data", data.close()).raw("cs", cross);
-        Frame::received(at_ns, self.source(), payload.raw("ts", millis(at_ns)).close())
-    }
-
-    /// A message of a topic whose type is always the literal `snapshot`.
-    fn message(&self, topic: &str, symbol: &Symbol, data: String, at_ns: u64) -> Frame {
-        let name = &symbol.spec.name;
-        let payload = Object::new().text("topic", format_args!("{topic}.{name}"));
-        let payload = payload.text("type", "snapshot").raw("ts", millis(at_ns));
-        Frame::received(at_ns, self.source(), payload.raw("data", data).close())
+        Frame::received(at_ns, self.source(), self.category.ticker(symbol, opened, cross, at_ns))
     }
 
     fn acknowledge(&self, at_ns: u64, request: usize, out: &mut Vec<Frame>) {
@@ -189,6 +115,129 @@ impl Bybit {
         let ack = ack.text("conn_id", connection).text("req_id", request).text("op", "subscribe");
         out.push(Frame::received(at_ns, self.source(), ack.close()));
     }
+}
+
+/// The words, for recordings and for live exchanges alike.
+impl Category {
+    /// Linear pads to the grid, spot trims; a deleted level is a bare zero on both.
+    pub(crate) fn level(self, symbol: &Symbol, ticks: i64, lots: i64) -> String {
+        let grid = symbol.spec.grid;
+        let (price, qty) = (grid.price(ticks), grid.qty(lots));
+        match self {
+            Self::Linear if lots > 0 => {
+                let (p, q) = (padded(price, grid.tick.scale()), padded(qty, grid.lot.scale()));
+                format!(r#"["{p}","{q}"]"#)
+            }
+            Self::Linear => format!(r#"["{}","0"]"#, padded(price, grid.tick.scale())),
+            Self::Spot => format!(r#"["{price}","{qty}"]"#),
+        }
+    }
+
+    pub(crate) fn changes(self, symbol: &Symbol, changes: &[Change]) -> String {
+        array(changes.iter().map(|change| self.level(symbol, change.ticks, change.now)))
+    }
+
+    /// A message of a book topic with its update id and its cross sequence; the keys stand in
+    /// another order on spot.
+    pub(crate) fn book(
+        self,
+        symbol: &Symbol,
+        (topic, kind): (&str, &str),
+        (u, cross): (i64, i64),
+        changes: &Changes,
+        at_ns: u64,
+    ) -> String {
+        let (bids, asks) =
+            (self.changes(symbol, &changes.bids), self.changes(symbol, &changes.asks));
+        let (ts, name) = (millis(at_ns), &symbol.spec.name);
+        let topic = format!(r#""topic":"{topic}""#);
+        let head = match self {
+            Self::Linear => format!(r#"{topic},"type":"{kind}","ts":{ts}"#),
+            Self::Spot => format!(r#"{topic},"ts":{ts},"type":"{kind}""#),
+        };
+        let data = format!(r#"{{"s":"{name}","b":{bids},"a":{asks},"u":{u},"seq":{cross}}}"#);
+        format!(r#"{{{head},"data":{data},"cts":{}}}"#, ts.saturating_sub(3))
+    }
+
+    /// One fill.
+    pub(crate) fn trade(
+        self,
+        symbol: &Symbol,
+        trade: &Trade,
+        id: &str,
+        cross: i64,
+        at_ns: u64,
+    ) -> String {
+        let grid = symbol.spec.grid;
+        let (price, qty) = (grid.price(trade.ticks), grid.qty(trade.lots));
+        let side = if trade.taker == Side::Bid { "Buy" } else { "Sell" };
+        let (ts, name) = (millis(at_ns), &symbol.spec.name);
+        let flags = |object: Object| object.raw("BT", false).raw("RPI", false);
+        match self {
+            Self::Linear => {
+                let p = padded(price, grid.tick.scale());
+                let head = Object::new().raw("T", ts).text("s", name).text("S", side);
+                let fill = head.text("v", qty).text("p", p).text("L", "PlusTick").text("i", id);
+                flags(fill).raw("seq", cross).close()
+            }
+            Self::Spot => {
+                let head = Object::new().text("i", id).raw("T", ts).text("p", price).text("v", qty);
+                flags(head.text("S", side).raw("seq", cross).text("s", name)).close()
+            }
+        }
+    }
+
+    /// A ticker; the first one of a contract is whole.
+    pub(crate) fn ticker(self, symbol: &Symbol, opened: bool, cross: i64, at_ns: u64) -> String {
+        let (grid, name) = (symbol.spec.grid, &symbol.spec.name);
+        let last = grid.price(symbol.last_ticks);
+        let data = Object::new().text("symbol", name);
+        let (kind, data) = match (self, opened) {
+            (Self::Spot, _) => {
+                let data = data.text("lastPrice", last).text("volume24h", 1);
+                ("snapshot", data.text("turnover24h", 1))
+            }
+            (Self::Linear, false) => ("snapshot", full_ticker(data, symbol, at_ns)),
+            (Self::Linear, true) => {
+                let mark = grid.fine_price(symbol.reference.mark_tenths);
+                ("delta", data.text("markPrice", mark).text("lastPrice", last))
+            }
+        };
+        let topic = Object::new().text("topic", format_args!("tickers.{name}"));
+        let payload = topic.text("type", kind).raw("data", data.close()).raw("cs", cross);
+        payload.raw("ts", millis(at_ns)).close()
+    }
+}
+
+/// A message of a topic whose type is always the literal `snapshot`.
+pub(crate) fn message(topic: &str, symbol: &Symbol, data: &str, at_ns: u64) -> String {
+    let name = &symbol.spec.name;
+    let payload = Object::new().text("topic", format_args!("{topic}.{name}"));
+    let payload = payload.text("type", "snapshot").raw("ts", millis(at_ns));
+    payload.raw("data", data).close()
+}
+
+/// A liquidation, with the side of the *position*: a sold long is a "Buy".
+pub(crate) fn liquidation(symbol: &Symbol, forced: &Liquidation, at_ns: u64) -> String {
+    let position = if forced.order_side == Side::Ask { "Buy" } else { "Sell" };
+    let (grid, ts, name) = (symbol.spec.grid, millis(at_ns), &symbol.spec.name);
+    let (price, qty) = (grid.price(forced.bankruptcy_ticks), grid.qty(forced.lots));
+    let forced = Object::new().raw("T", ts).text("s", name).text("S", position);
+    let data = format!("[{}]", forced.text("v", qty).text("p", price).close());
+    message("allLiquidation", symbol, &data, at_ns)
+}
+
+/// A random id in the form of a name-based UUID.
+pub(crate) fn uuid(rng: &mut Rng) -> String {
+    let (a, b) = (rng.next_u64(), rng.next_u64());
+    format!(
+        "{:08x}-{:04x}-5{:03x}-9{:03x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xfff,
+        b >> 52,
+        b & 0xffff_ffff_ffff
+    )
 }
 
 /// The first ticker of a contract carries every field.
@@ -244,21 +293,17 @@ impl Dialect for Bybit {
 
     fn activity(&mut self, market: &Market, activity: &Activity, out: &mut Vec<Frame>) {
         let symbol = &market.symbols()[activity.symbol];
-        let (at_ns, ts, name) = (activity.at_ns, millis(activity.at_ns), &symbol.spec.name);
+        let at_ns = activity.at_ns;
         if !activity.trades.is_empty() {
             let trades: Vec<String> =
                 activity.trades.iter().map(|trade| self.trade(symbol, trade, at_ns)).collect();
             let data = array(trades.into_iter());
-            out.push(self.message("publicTrade", symbol, data, at_ns));
+            let text = message("publicTrade", symbol, &data, at_ns);
+            out.push(Frame::received(at_ns, self.source(), text));
         }
         if let (Some(forced), Category::Linear) = (activity.liquidation, self.category) {
-            // The side of the *position*: a sold long is a "Buy".
-            let position = if forced.order_side == Side::Ask { "Buy" } else { "Sell" };
-            let grid = symbol.spec.grid;
-            let (price, qty) = (grid.price(forced.bankruptcy_ticks), grid.qty(forced.lots));
-            let forced = Object::new().raw("T", ts).text("s", name).text("S", position);
-            let data = format!("[{}]", forced.text("v", qty).text("p", price).close());
-            out.push(self.message("allLiquidation", symbol, data, at_ns));
+            let text = liquidation(symbol, &forced, at_ns);
+            out.push(Frame::received(at_ns, self.source(), text));
         }
     }
 

@@ -8,8 +8,8 @@
 pub mod binance;
 pub mod bybit;
 pub mod deribit;
-mod image;
-mod json;
+pub(crate) mod image;
+pub(crate) mod json;
 pub mod okx;
 pub mod tardis;
 
@@ -140,12 +140,12 @@ pub trait Dialect {
 }
 
 /// Milliseconds of a nanosecond time.
-const fn millis(at_ns: u64) -> u64 {
+pub(crate) const fn millis(at_ns: u64) -> u64 {
     at_ns / 1_000_000
 }
 
 /// The next settlement of an eight-hour funding, milliseconds.
-const fn next_funding_ms(at_ns: u64) -> u64 {
+pub(crate) const fn next_funding_ms(at_ns: u64) -> u64 {
     const EIGHT_HOURS_MS: u64 = 8 * 3_600_000;
     (millis(at_ns) / EIGHT_HOURS_MS + 1) * EIGHT_HOURS_MS
 }
