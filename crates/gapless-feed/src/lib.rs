@@ -23,6 +23,7 @@ mod connection;
 pub mod feed;
 mod fetches;
 pub mod gate;
+pub mod net;
 pub mod rng;
 pub mod source;
 mod tap;

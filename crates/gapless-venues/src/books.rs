@@ -14,7 +14,7 @@ pub const BOOKS_MAX: usize = 16_384;
 pub struct BookId(pub u32);
 
 /// One book with its name and its needs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BookEntry {
     /// Exchange id where the source carries several, else empty.
     pub exchange: String,

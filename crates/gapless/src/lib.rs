@@ -35,6 +35,7 @@
 #![deny(unsafe_code)]
 
 pub use gapless_book as book;
+pub use gapless_feed as feed;
 pub use gapless_replay as replay;
 pub use gapless_venues as venues;
 
@@ -44,6 +45,7 @@ pub mod convert;
 pub mod engine;
 mod frames;
 pub mod latency;
+pub mod live;
 mod reader;
 mod report;
 mod run;
@@ -54,6 +56,7 @@ pub mod shm;
 pub use engine::{Engine, EngineError, Source};
 pub use frames::{Applied, FrameBook};
 pub use gapless_replay::ReplayError as Error;
+pub use live::{Key, LiveConfig};
 pub use reader::{BookReader, Memory, Wait};
-pub use report::{BookReport, book_sha256};
+pub use report::{BookReport, OwnedReport, book_sha256};
 pub use run::{Choices, Place, Replay, Stopped};

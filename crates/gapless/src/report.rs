@@ -4,23 +4,57 @@ use gapless_book::book::Book;
 use gapless_book::decimal::Decimal;
 use gapless_book::event::{Level, Side};
 use gapless_book::local::{Counters, Integrity, LocalBook, Reason, State};
-use gapless_replay::driver::{Driver, Line};
 use gapless_venues::books::BookEntry;
+use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::venue::Market;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// A book of a replay.
+/// A book of a replay or of a feed.
 #[derive(Clone, Copy, Debug)]
 pub struct BookReport<'a> {
-    driver: &'a Driver,
-    line: &'a Line,
+    input: &'a str,
+    source: &'a str,
+    speaker: VenueId,
+    /// What the entry's exchange means to the speaker.
+    of: Option<(VenueId, Market)>,
     entry: &'a BookEntry,
 }
 
+/// A [`BookReport`] that keeps its book, as it was.
+#[derive(Clone, Debug)]
+pub struct OwnedReport {
+    input: String,
+    source: String,
+    speaker: VenueId,
+    of: Option<(VenueId, Market)>,
+    entry: BookEntry,
+}
+
+impl OwnedReport {
+    pub(crate) fn of(report: &BookReport<'_>) -> Self {
+        let BookReport { input, source, speaker, of, entry } = *report;
+        let (input, source) = (input.to_owned(), source.to_owned());
+        Self { input, source, speaker, of, entry: entry.clone() }
+    }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn report(&self) -> BookReport<'_> {
+        let Self { input, source, speaker, of, entry } = self;
+        BookReport { input, source, speaker: *speaker, of: *of, entry }
+    }
+}
+
 impl<'a> BookReport<'a> {
-    pub(crate) const fn new(driver: &'a Driver, line: &'a Line, entry: &'a BookEntry) -> Self {
-        Self { driver, line, entry }
+    pub(crate) fn new(
+        input: &'a str,
+        source: &'a str,
+        session: &AnySession,
+        entry: &'a BookEntry,
+    ) -> Self {
+        let of = session.venue_of(&entry.exchange);
+        Self { input, source, speaker: session.venue(), of, entry }
     }
 
     /// The book itself.
@@ -29,27 +63,24 @@ impl<'a> BookReport<'a> {
         &self.entry.local
     }
 
-    /// File that it was read from.
+    /// File that it was read from, or name of the live source.
     #[must_use]
-    pub fn file(&self) -> &'a str {
-        self.driver.input_name(self.line)
+    pub const fn file(&self) -> &'a str {
+        self.input
     }
 
-    /// Name of the connection.
+    /// Name of the connection; of a live one its address, without keys.
     #[must_use]
-    pub fn source(&self) -> &'a str {
-        &self.line.source
+    pub const fn source(&self) -> &'a str {
+        self.source
     }
 
     /// Venue; a foreign exchange id is kept as `tardis:ID`.
     #[must_use]
     pub fn venue(&self) -> String {
-        let session = &self.line.session;
-        let own = session.venue().name();
-        if self.entry.exchange.is_empty() {
-            return own.to_owned();
-        }
-        match session.venue_of(&self.entry.exchange) {
+        let own = self.speaker.name();
+        match self.of {
+            _ if self.entry.exchange.is_empty() => own.to_owned(),
             Some((venue, _)) => venue.name().to_owned(),
             None => format!("{own}:{}", self.entry.exchange),
         }
@@ -61,16 +92,14 @@ impl<'a> BookReport<'a> {
         if self.entry.market != Market::Unknown {
             return self.entry.market;
         }
-        let session = &self.line.session;
-        session.venue_of(&self.entry.exchange).map_or(Market::Unknown, |(_, market)| market)
+        self.of.map_or(Market::Unknown, |(_, market)| market)
     }
 
     /// `venue[.market]:SYMBOL`.
     #[must_use]
     pub fn name(&self) -> String {
         let venue = self.venue();
-        let session = &self.line.session;
-        let of = session.venue_of(&self.entry.exchange).map_or(session.venue(), |(venue, _)| venue);
+        let of = self.of.map_or(self.speaker, |(venue, _)| venue);
         let market = self.market();
         if of.names_market() && market != Market::Unknown {
             return format!("{venue}.{}:{}", market.name(), self.entry.symbol);

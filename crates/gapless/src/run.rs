@@ -2,13 +2,13 @@
 //! and shows the books.
 
 use crate::report::BookReport;
-use gapless_replay::driver::{Driver, DriverStats, Watcher};
+use gapless_replay::driver::{Driver, DriverStats, Line, Watcher};
 use gapless_replay::error::FileName;
 use gapless_replay::input::{self, Format, Input, Item, Progress};
 use gapless_replay::merge::{self, Failure, Merged};
 use gapless_replay::pace::{Pacer, Speed};
 use gapless_replay::{ReplayError, Stats};
-use gapless_venues::books::BookId;
+use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::registry::VenueId;
 use gapless_venues::session::SessionConfig;
 use std::time::Duration;
@@ -247,14 +247,18 @@ impl Replay {
     pub fn books(&self) -> impl Iterator<Item = BookReport<'_>> {
         self.driver.lines().iter().flat_map(move |line| {
             let books = line.session.books().iter();
-            books.map(move |(_, entry)| BookReport::new(&self.driver, line, entry))
+            books.map(move |(_, entry)| self.report(line, entry))
         })
     }
 
     /// A book of a connection.
     pub(crate) fn book(&self, line: usize, book: BookId) -> Option<BookReport<'_>> {
         let line = self.driver.lines().get(line)?;
-        Some(BookReport::new(&self.driver, line, line.session.books().get(book)?))
+        Some(self.report(line, line.session.books().get(book)?))
+    }
+
+    fn report<'a>(&'a self, line: &'a Line, entry: &'a BookEntry) -> BookReport<'a> {
+        BookReport::new(self.driver.input_name(line), &line.source, &line.session, entry)
     }
 
     /// The sessions and what was fed to them.

@@ -102,6 +102,12 @@ impl<R: Region> Publisher<R> {
         self.announce();
     }
 
+    /// What is published next is another book than before: none of its changes were noted.
+    pub const fn replaced(&mut self) {
+        // No book has taken as many.
+        self.snapshots = u64::MAX;
+    }
+
     /// Says that the writer lives though nothing has changed.
     #[inline]
     pub fn beat(&mut self, now_ns: i64) {

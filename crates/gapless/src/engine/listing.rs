@@ -5,6 +5,7 @@
 
 use super::{BookInfo, EngineError};
 use crate::reader::BookReader;
+use gapless_feed::feed::ConnectionStatus;
 use gapless_replay::input::Progress;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ pub struct SourceStatus {
     pub errors: Vec<String>,
     /// How much went wrong.
     pub errors_count: u64,
+    /// The connections of a live source, as they were within the last second.
+    pub connections: Vec<ConnectionStatus>,
 }
 
 /// A thread's share of a source.
@@ -50,12 +53,14 @@ pub(super) struct Part {
     pub progress: Vec<Progress>,
     pub errors: Vec<String>,
     pub errors_count: u64,
+    pub connections: Vec<ConnectionStatus>,
 }
 
 impl Part {
     pub const fn new(source: usize, progress: Vec<Progress>) -> Self {
         let state = SourceState::Running;
-        Self { source, state, progress, errors: Vec::new(), errors_count: 0 }
+        let errors = Vec::new();
+        Self { source, state, progress, errors, errors_count: 0, connections: Vec::new() }
     }
 
     pub fn error(&mut self, error: String) {
@@ -145,6 +150,15 @@ impl Listing {
         }
     }
 
+    pub fn connections(&self, part: usize, connections: Vec<ConnectionStatus>) {
+        // A recording has none, and nobody waits for them.
+        if !connections.is_empty()
+            && let Some(part) = self.lock().parts.get_mut(part)
+        {
+            part.connections = connections;
+        }
+    }
+
     pub fn set(&self, part: usize, state: SourceState) {
         if let Some(part) = self.lock().parts.get_mut(part) {
             part.state = state;
@@ -197,6 +211,7 @@ impl Listing {
             bytes: 0,
             errors: Vec::new(),
             errors_count: 0,
+            connections: Vec::new(),
         };
         if inner.parts.is_empty() {
             status.state = SourceState::Stopped;
@@ -206,6 +221,7 @@ impl Listing {
             status.bytes += part.progress.iter().map(Progress::bytes).sum::<u64>();
             status.errors.extend_from_slice(&part.errors);
             status.errors_count += part.errors_count;
+            status.connections.extend_from_slice(&part.connections);
         }
         status
     }

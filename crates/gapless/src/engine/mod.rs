@@ -13,27 +13,38 @@
 //! a message costs altogether. A connection that is too much for one core is two connections.
 
 mod listing;
+mod live;
+mod publications;
+mod recorded;
 mod writer;
 
 use crate::clock;
+use crate::live::LiveConfig;
 use crate::reader::{BookReader, Wait};
+use crate::report::OwnedReport;
 use crate::run::{Choices, Replay};
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use gapless_book::event::NO_TIME;
 use gapless_book::local::{Reason, State};
 use gapless_book::publish::{Config, LayoutError};
+use gapless_feed::{Feed, SharedGate};
 use gapless_replay::ReplayError;
 use gapless_replay::input::{self, Input};
 use gapless_replay::pace::{Pacer, Speed};
 pub use listing::{ERRORS_MAX, SourceState, SourceStatus};
 use listing::{Listing, Part};
+use live::Live;
+use publications::Publications;
+use recorded::{Recorded, Silence};
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use writer::{Publications, Silence, Writer};
+use writer::{Opening, Writer};
 
 /// Commands that may wait for a thread.
 const COMMANDS_MAX: usize = 64;
@@ -46,6 +57,8 @@ pub const THREADS_MAX: usize = 1024;
 pub enum EngineError {
     /// An input of a source cannot be read.
     Source(ReplayError),
+    /// A live source cannot be had as it is configured.
+    Live(String),
     /// The choices of its publications are out of their bounds.
     Config(LayoutError),
     /// It has no source.
@@ -74,6 +87,7 @@ impl std::fmt::Display for EngineError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Source(error) => error.fmt(f),
+            Self::Live(error) => f.write_str(error),
             Self::Config(error) => write!(f, "publication: {error}"),
             Self::NoSource => f.write_str("the engine has no source; add one before it starts"),
             Self::Running => f.write_str("the engine is running; stop it first"),
@@ -100,10 +114,11 @@ impl std::error::Error for EngineError {
     }
 }
 
-/// Recordings that an engine reads.
+/// What an engine reads: recordings, or a feed.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: String,
+    live: Option<Box<LiveConfig>>,
     paths: Vec<String>,
     inputs: Vec<Input>,
     choices: Choices,
@@ -122,6 +137,14 @@ impl Source {
         Self { name: paths.join(" "), paths, ..Self::inputs(Vec::new()) }
     }
 
+    /// A feed: it has one thread, on which frames are read, applied and published. It ends when the
+    /// engine stops. What is said below of paces and threads concerns recordings only.
+    #[must_use]
+    pub fn live(config: LiveConfig) -> Self {
+        let name = config.source.name.clone();
+        Self { name, live: Some(Box::new(config)), ..Self::inputs(Vec::new()) }
+    }
+
     /// As [`Source::replay`], of inputs.
     #[must_use]
     pub fn inputs(inputs: Vec<Input>) -> Self {
@@ -129,7 +152,7 @@ impl Source {
         // Nobody asks an engine for a book that is no longer true.
         choices.config.policy.keep_last_live = false;
         let name = inputs.iter().map(|input| input.name().as_str()).collect::<Vec<_>>().join(" ");
-        Self { name, paths: Vec::new(), inputs, choices, threads: 1 }
+        Self { name, live: None, paths: Vec::new(), inputs, choices, threads: 1 }
     }
 
     /// Its name in [`Engine::status`]; else its paths.
@@ -227,6 +250,38 @@ impl Wanted {
 enum Command {
     Add(String),
     Remove(String),
+    /// Every book as it stands.
+    Report(SyncSender<Vec<OwnedReport>>),
+}
+
+/// A change of a published book's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateChange {
+    /// `venue[.market]:SYMBOL`.
+    pub name: Arc<str>,
+    /// What may be thought of it from now on.
+    pub state: State,
+    /// Why it is not live.
+    pub reason: Reason,
+    /// Snapshots that replaced it so far.
+    pub epoch: u32,
+    /// Number of the last accepted message.
+    pub seq: Option<i64>,
+    /// When that was received, ns since the epoch; `NO_TIME` if none was.
+    pub recv_ns: i64,
+}
+
+/// What a thread reads, before it is on its thread.
+enum Reading {
+    Recorded(Box<Replay>),
+    Live(Box<Feed>, Box<LiveConfig>),
+}
+
+struct Opened {
+    writer: Writer,
+    commands: Sender<Command>,
+    reading: Reading,
 }
 
 /// A book of an engine.
@@ -263,6 +318,7 @@ pub struct Builder {
     config: Config,
     idle: Wait,
     cores: Vec<usize>,
+    changes: Option<SyncSender<StateChange>>,
     freshness: Option<Duration>,
     #[cfg(target_os = "linux")]
     shared: Option<(crate::shm::Directory, String)>,
@@ -298,6 +354,14 @@ impl Builder {
         self
     }
 
+    /// Tells of every change of a published book's state as it happens. Nobody waits for a channel
+    /// that is full: what does not fit is not told.
+    #[must_use]
+    pub fn changes(mut self, changes: SyncSender<StateChange>) -> Self {
+        self.changes = Some(changes);
+        self
+    }
+
     /// Binds the threads to these cores, in turn. Default: none is bound.
     #[must_use]
     pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
@@ -328,7 +392,12 @@ impl Builder {
     /// An engine that has not started.
     #[must_use]
     pub fn build(self) -> Engine {
-        Engine { builder: self, listing: Arc::default(), threads: Vec::new() }
+        Engine {
+            builder: self,
+            listing: Arc::default(),
+            threads: Vec::new(),
+            gates: HashMap::new(),
+        }
     }
 
     /// As [`Builder::build`], started.
@@ -358,6 +427,8 @@ pub struct Engine {
     builder: Builder,
     listing: Arc<Listing>,
     threads: Vec<Thread>,
+    /// By server and local address.
+    gates: HashMap<(String, Option<IpAddr>), SharedGate>,
 }
 
 impl Engine {
@@ -370,6 +441,7 @@ impl Engine {
             config: Config::default(),
             idle: Wait::Sleep(Duration::from_millis(1)),
             cores: Vec::new(),
+            changes: None,
             freshness: None,
             #[cfg(target_os = "linux")]
             shared: None,
@@ -388,18 +460,16 @@ impl Engine {
             return Err(EngineError::Running);
         }
         self.builder.config.words().map_err(EngineError::Config)?;
-        let mut writers = self.open()?;
-        let firsts = writers.iter().filter_map(|(writer, _)| writer.replay.first_ns());
-        let first = firsts.filter(|ns| *ns != NO_TIME).min();
+        let opened = self.open()?;
+        let recorded = opened.iter().filter_map(|opened| match &opened.reading {
+            Reading::Recorded(replay) => replay.first_ns(),
+            Reading::Live(..) => None,
+        });
+        let first = recorded.filter(|ns| *ns != NO_TIME).min();
         let start = Instant::now();
-        for (writer, _) in &mut writers {
-            let speed = writer.replay.speed();
-            let pacer = || first.map_or_else(|| Pacer::new(speed), |ns| Pacer::since(speed, ns));
-            writer.pacer = (speed != Speed::Max).then(pacer);
-            writer.start = start;
-        }
-        for (writer, commands) in writers {
-            if let Err(error) = self.spawn(writer, commands) {
+        for Opened { writer, commands, reading } in opened {
+            let opening = self.opening(reading, first, start);
+            if let Err(error) = self.spawn(writer, opening, commands) {
                 self.stop();
                 // Nobody waits for threads that never were.
                 self.listing.begin(Vec::new());
@@ -409,47 +479,101 @@ impl Engine {
         Ok(())
     }
 
-    /// The writers of every source.
-    fn open(&self) -> Result<Vec<(Writer, Sender<Command>)>, EngineError> {
-        let Builder { sources, wanted, config, idle, freshness, .. } = &self.builder;
-        if sources.is_empty() {
+    /// How a thread comes to what it reads.
+    fn opening(&self, reading: Reading, first: Option<i64>, start: Instant) -> Opening {
+        let idle = self.builder.idle;
+        let silence = self.builder.freshness.map(Silence::new);
+        match reading {
+            Reading::Recorded(replay) => {
+                let speed = replay.speed();
+                let pacer =
+                    || first.map_or_else(|| Pacer::new(speed), |ns| Pacer::since(speed, ns));
+                let pacer = (speed != Speed::Max).then(pacer);
+                Box::new(move || {
+                    Ok(Box::new(Recorded { replay: *replay, pacer, start, idle, silence }))
+                })
+            }
+            Reading::Live(feed, config) => {
+                Box::new(move || Ok(Box::new(Live::open(*feed, *config)?)))
+            }
+        }
+    }
+
+    /// The writers of every source and what they read.
+    fn open(&mut self) -> Result<Vec<Opened>, EngineError> {
+        if self.builder.sources.is_empty() {
             return Err(EngineError::NoSource);
         }
-        let (mut writers, mut parts) = (Vec::new(), Vec::new());
-        for (at, source) in sources.iter().enumerate() {
-            for share in source.shares().map_err(EngineError::Source)? {
-                if writers.len() >= THREADS_MAX {
+        let (mut opened, mut parts) = (Vec::new(), Vec::new());
+        for (at, source) in self.builder.sources.clone().iter().enumerate() {
+            for (mut part, reading) in self.readings(source)? {
+                if opened.len() >= THREADS_MAX {
                     return Err(EngineError::TooManyThreads);
                 }
-                let (replay, failures) = Replay::with(share, source.choices.clone());
-                let mut part = Part::new(at, replay.progress().to_vec());
-                failures.iter().for_each(|failure| part.error(failure.to_string()));
-                let (sender, commands) = bounded(COMMANDS_MAX);
-                let writer = Writer {
-                    part: parts.len(),
-                    replay,
-                    books: Publications::default(),
-                    wanted: wanted.clone(),
-                    commands,
-                    listing: Arc::clone(&self.listing),
-                    config: *config,
-                    #[cfg(target_os = "linux")]
-                    shared: self.builder.shared.clone(),
-                    pacer: None,
-                    start: Instant::now(),
-                    idle: *idle,
-                    silence: freshness.map(Silence::new),
-                    beaten_ns: clock::now_ns(),
-                };
+                part.source = at;
+                let (commands, receiver) = bounded(COMMANDS_MAX);
+                let writer = self.writer(parts.len(), receiver);
+                opened.push(Opened { writer, commands, reading });
                 parts.push(part);
-                writers.push((writer, sender));
             }
         }
         self.listing.begin(parts);
-        Ok(writers)
+        Ok(opened)
     }
 
-    fn spawn(&mut self, mut writer: Writer, commands: Sender<Command>) -> Result<(), EngineError> {
+    fn writer(&self, part: usize, commands: Receiver<Command>) -> Writer {
+        let changes = self.builder.changes.clone();
+        Writer {
+            part,
+            books: Publications::telling(changes),
+            wanted: self.builder.wanted.clone(),
+            commands,
+            listing: Arc::clone(&self.listing),
+            config: self.builder.config,
+            #[cfg(target_os = "linux")]
+            shared: self.builder.shared.clone(),
+            beaten_ns: clock::now_ns(),
+        }
+    }
+
+    /// What the threads of a source read.
+    fn readings(&mut self, source: &Source) -> Result<Vec<(Part, Reading)>, EngineError> {
+        if let Some(config) = &source.live {
+            let feed = self.feed(config)?;
+            let reading = Reading::Live(Box::new(feed), config.clone());
+            return Ok(vec![(Part::new(0, Vec::new()), reading)]);
+        }
+        let shares = source.shares().map_err(EngineError::Source)?;
+        let reading = |share| {
+            let (replay, failures) = Replay::with(share, source.choices.clone());
+            let mut part = Part::new(0, replay.progress().to_vec());
+            failures.iter().for_each(|failure| part.error(failure.to_string()));
+            (part, Reading::Recorded(Box::new(replay)))
+        };
+        Ok(shares.into_iter().map(reading).collect())
+    }
+
+    /// A feed that has not started. Sources that ask the same server from the same address share
+    /// its budgets, also over restarts.
+    fn feed(&mut self, config: &LiveConfig) -> Result<Feed, EngineError> {
+        let mut source = config.source.clone();
+        if let Some(key) = &config.key {
+            let failed = |error| EngineError::Live(format!("{}: {error}", source.name));
+            source.key = Some(key.read().map_err(failed)?);
+        }
+        let local = source.lines.first().and_then(|line| line.local);
+        let gate = self.gates.entry((source.rest_base(), local));
+        let gate = gate.or_insert_with(|| SharedGate::new(&source.live())).clone();
+        let (seed, name) = (clock::now_ns().unsigned_abs(), source.name.clone());
+        Feed::new(source, gate, seed).map_err(|e| EngineError::Live(format!("{name}: {e}")))
+    }
+
+    fn spawn(
+        &mut self,
+        mut writer: Writer,
+        opening: Opening,
+        commands: Sender<Command>,
+    ) -> Result<(), EngineError> {
         let part = writer.part;
         let cores = &self.builder.cores;
         let core = cores.get(part.checked_rem(cores.len()).unwrap_or(0)).copied();
@@ -459,7 +583,7 @@ impl Engine {
                 listing.error(part, error);
             }
             // Whatever happens, readers are told: a publication that is dropped is closed.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(move || writer.run())) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(move || writer.run(opening))) {
                 listing.error(part, format!("its thread panicked: {}", words(&*panic)));
                 listing.set(part, SourceState::Failed);
             }
@@ -523,6 +647,18 @@ impl Engine {
     #[must_use]
     pub fn books(&self) -> Vec<BookInfo> {
         self.listing.books()
+    }
+
+    /// Every book as it stands, whole, also those that are not published. Each thread copies its
+    /// books between two frames: meant for reports, not for trading.
+    #[must_use]
+    pub fn reports(&self) -> Vec<OwnedReport> {
+        let asked = self.threads.iter().filter_map(|thread| {
+            let (sender, answer) = mpsc::sync_channel(1);
+            thread.commands.send(Command::Report(sender)).ok().map(|()| answer)
+        });
+        let asked: Vec<_> = asked.collect();
+        asked.iter().flat_map(|answer| answer.recv().unwrap_or_default()).collect()
     }
 
     /// How the sources fare.

@@ -5,32 +5,71 @@
 //! happens rarely (a book appears, a command comes, something fails) happens between two frames.
 
 use super::listing::{Listed, Listing, SourceState};
+use super::publications::{Entry, Publication, Publications, Slot};
 use super::{Command, Wanted};
 use crate::clock;
-use crate::reader::{BookReader, Memory, Wait};
-use crate::report::BookReport;
-use crate::run::Replay;
+use crate::reader::{BookReader, Memory};
+use crate::report::{BookReport, OwnedReport};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use gapless_book::book::{Change, Observer};
-use gapless_book::event::{Level, NO_TIME, Side};
-use gapless_book::local::{LocalBook, Outcome};
 use gapless_book::publish::{Config, Heap, LayoutError, Publisher, Reader};
 use gapless_book::sequence::Chain;
-use gapless_replay::driver::{LineId, Watcher};
-use gapless_replay::merge::Failure;
-use gapless_replay::pace::{Pacer, Speed};
-use gapless_venues::books::{BookEntry, BookId};
-use gapless_venues::session::Handler;
+use gapless_feed::feed::ConnectionStatus;
+use gapless_venues::books::BookId;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Frames between two looks at commands and clock: some 50 µs at full speed.
-const FRAMES_A_TURN: u64 = 64;
+/// Whether a source has more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Go,
+    End,
+}
+
+/// What a thread reads: a recording or a feed. Frames go from it to sessions and books, and from
+/// there to the publications, within [`Intake::read`].
+pub(super) trait Intake {
+    /// Begins; its books may appear at once.
+    fn start(&mut self, books: &mut Publications) {
+        let _ = books;
+    }
+
+    /// Reads some frames, for at most so long; returns when the books want attention.
+    fn read(
+        &mut self,
+        books: &mut Publications,
+        at_most: Duration,
+        failed: &mut dyn FnMut(String),
+    ) -> Step;
+
+    /// Ends before its end.
+    fn stop(&mut self, books: &mut Publications) {
+        let _ = books;
+    }
+
+    /// A book of a connection.
+    fn book(&self, line: usize, book: BookId) -> Option<BookReport<'_>>;
+
+    /// Every book that is shown.
+    fn all(&self) -> Vec<BookReport<'_>>;
+
+    /// Whether a connection's books are not to be shown yet.
+    fn is_hidden(&self, line: usize) -> bool {
+        let _ = line;
+        false
+    }
+
+    /// How its connections fare.
+    fn connections(&self) -> Vec<ConnectionStatus> {
+        Vec::new()
+    }
+}
+
+/// Makes what a thread reads, on that thread.
+pub(super) type Opening = Box<dyn FnOnce() -> Result<Box<dyn Intake>, String> + Send>;
 
 /// What a thread is started with.
 pub(super) struct Writer {
     pub part: usize,
-    pub replay: Replay,
     pub books: Publications,
     pub wanted: Wanted,
     pub commands: Receiver<Command>,
@@ -39,37 +78,8 @@ pub(super) struct Writer {
     /// Folder and name of the engine, if other processes may read.
     #[cfg(target_os = "linux")]
     pub shared: Option<(crate::shm::Directory, String)>,
-    /// When each item is due; `None` at full speed.
-    pub pacer: Option<Pacer>,
-    /// Zero of the pacer's times.
-    pub start: Instant,
-    pub idle: Wait,
-    /// Which silence makes a book stale, if any does.
-    pub silence: Option<Silence>,
     /// When the publications were last told that their writer lives.
     pub beaten_ns: i64,
-}
-
-/// When books are looked at for having been silent too long, in their source's time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Silence {
-    limit_ns: i64,
-    next_ns: i64,
-}
-
-impl Silence {
-    pub fn new(limit: Duration) -> Self {
-        Self { limit_ns: i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX), next_ns: i64::MIN }
-    }
-
-    /// The limit, if it is time to look: ten times in it.
-    fn due(&mut self, now_ns: i64) -> Option<i64> {
-        if now_ns < self.next_ns {
-            return None;
-        }
-        self.next_ns = now_ns.saturating_add(self.limit_ns / 10);
-        Some(self.limit_ns)
-    }
 }
 
 /// Whether a thread goes on.
@@ -81,50 +91,46 @@ enum Next {
 
 impl Writer {
     /// Reads to the end or until told to stop, and keeps the books alive until then.
-    pub fn run(&mut self) {
-        if self.read() == Next::Go {
-            let (listing, part) = (&self.listing, self.part);
-            self.replay.finish(&mut self.books, |error| listing.error(part, error.to_string()));
-            self.publish_arrivals();
+    pub fn run(&mut self, opening: Opening) {
+        let mut intake = match opening() {
+            Ok(intake) => intake,
+            Err(error) => {
+                self.listing.error(self.part, error);
+                return self.listing.set(self.part, SourceState::Failed);
+            }
+        };
+        intake.start(&mut self.books);
+        if self.read(&mut *intake) == Next::Go {
+            self.attend(&*intake);
             self.listing.set(self.part, SourceState::Ended);
-            self.hold();
+            self.hold(&*intake);
         }
+        intake.stop(&mut self.books);
         self.books.close(clock::now_ns());
         self.listing.set(self.part, SourceState::Stopped);
     }
 
-    fn read(&mut self) -> Next {
-        let mut at_once = Pacer::new(Speed::Max);
-        for fed in 0u64.. {
-            if fed.is_multiple_of(FRAMES_A_TURN) && self.turn() == Next::Stop {
+    fn read(&mut self, intake: &mut dyn Intake) -> Next {
+        loop {
+            if self.turn(intake) == Next::Stop {
                 return Next::Stop;
             }
-            match self.wait_until_due() {
-                Ok(Next::Go) => {}
-                Ok(Next::Stop) => return Next::Stop,
-                Err(failure) => {
-                    self.failed(failure);
-                    continue;
-                }
+            let (listing, part, at_most) = (&self.listing, self.part, self.beat_every());
+            let mut failed = |error| listing.error(part, error);
+            if intake.read(&mut self.books, at_most, &mut failed) == Step::End {
+                return Next::Go;
             }
-            let (books, replay) = (&mut self.books, &mut self.replay);
-            match replay.step(books, &mut at_once, &mut |_, _| true, &mut |_| {}) {
-                Ok(None) => {}
-                Ok(Some(_)) => break,
-                Err(failure) => self.failed(failure),
-            }
-            if !self.books.arrivals.is_empty() {
-                self.publish_arrivals();
+            if self.books.wants_attention() {
+                self.attend(intake);
             }
         }
-        Next::Go
     }
 
     /// Obeys commands and tells the readers that their writer lives.
-    fn turn(&mut self) -> Next {
+    fn turn(&mut self, intake: &dyn Intake) -> Next {
         loop {
             match self.commands.try_recv() {
-                Ok(command) => self.obey(command),
+                Ok(command) => self.obey(command, intake),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Next::Stop,
             }
@@ -133,6 +139,7 @@ impl Writer {
         if now_ns.saturating_sub(self.beaten_ns) >= self.beat_ns() {
             self.beaten_ns = now_ns;
             self.books.beat(now_ns);
+            self.listing.connections(self.part, intake.connections());
         }
         Next::Go
     }
@@ -146,101 +153,84 @@ impl Writer {
         Duration::from_nanos(self.beat_ns().unsigned_abs())
     }
 
-    fn wait_until_due(&mut self) -> Result<Next, Failure> {
-        if self.pacer.is_none() && self.silence.is_none() {
-            return Ok(Next::Go);
-        }
-        let next = self.replay.peek()?;
-        let recv_ns = next.map_or(NO_TIME, |(recv_ns, _)| recv_ns);
-        let mut due = Duration::ZERO;
-        if let (Some(pacer), Some((recv_ns, false))) = (&mut self.pacer, next) {
-            pacer.pace(recv_ns, |offset| due = offset);
-        }
-        loop {
-            let left = due.saturating_sub(self.start.elapsed());
-            if self.silence.is_some() && recv_ns != NO_TIME {
-                self.look_for_silence(recv_ns.saturating_sub(self.recorded_ns(left)));
-            }
-            if left.is_zero() {
-                return Ok(Next::Go);
-            }
-            match self.idle {
-                Wait::Spin => std::hint::spin_loop(),
-                Wait::Yield => std::thread::yield_now(),
-                Wait::Sleep(at_most) => {
-                    std::thread::sleep(left.min(at_most).min(self.beat_every()));
-                }
-            }
-            if self.turn() == Next::Stop {
-                return Ok(Next::Stop);
-            }
-        }
-    }
-
-    /// So much time in the time of the recording.
-    fn recorded_ns(&self, time: Duration) -> i64 {
-        let time = match self.replay.speed() {
-            Speed::Max => time,
-            Speed::Factor(factor) => {
-                let seconds = time.as_secs_f64() * factor;
-                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-            }
-        };
-        i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-    }
-
-    /// It is so late in the source's time: books that were silent for too long are stale.
-    fn look_for_silence(&mut self, now_ns: i64) {
-        if let Some(limit_ns) = self.silence.as_mut().and_then(|silence| silence.due(now_ns)) {
-            self.replay.driver_mut().freshness_at(now_ns, limit_ns, &mut self.books);
-        }
-    }
-
     /// Keeps the books as they ended until told to stop.
-    fn hold(&mut self) {
+    fn hold(&mut self, intake: &dyn Intake) {
         loop {
             match self.commands.recv_timeout(self.beat_every()) {
-                Ok(command) => self.obey(command),
+                Ok(command) => self.obey(command, intake),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.turn() == Next::Stop {
+            if self.turn(intake) == Next::Stop {
                 return;
             }
         }
     }
 
-    fn failed(&mut self, failure: Failure) {
-        let error = self.replay.broke_off(failure, &mut self.books);
-        self.listing.error(self.part, error.to_string());
-    }
-
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Command, intake: &dyn Intake) {
         match command {
             Command::Add(name) => {
                 self.wanted.add(&name);
                 let unwanted = self.books.of(|slot| matches!(slot, Slot::Unwanted));
                 let named = |(line, book): &(usize, BookId)| {
-                    self.replay.book(*line, *book).is_some_and(|report| report.name() == name)
+                    let report = intake.book(*line, *book).filter(|_| !intake.is_hidden(*line));
+                    report.is_some_and(|report| report.name() == name)
                 };
                 self.books.arrivals.extend(unwanted.iter().filter(|at| named(at)));
-                self.publish_arrivals();
+                self.attend(intake);
             }
             Command::Remove(name) => {
                 self.wanted.remove(&name);
                 self.listing.remove(self.part, &name);
                 self.books.remove(&name, clock::now_ns());
             }
+            Command::Report(answer) => {
+                let all = intake.all();
+                // Whoever asked may have gone.
+                let _ = answer.send(all.iter().map(OwnedReport::of).collect());
+            }
+        }
+    }
+
+    /// Does what the books want between two frames.
+    fn attend(&mut self, intake: &dyn Intake) {
+        for (from, to) in std::mem::take(&mut self.books.moves) {
+            self.carry_over(from, to, intake);
+        }
+        self.publish_arrivals(intake);
+    }
+
+    /// What was shown of one connection's books is shown of another's.
+    fn carry_over(&mut self, from: usize, to: usize, intake: &dyn Intake) {
+        let mut left = self.books.take(from);
+        for book in (0u32..).map(BookId) {
+            let Some(report) = intake.book(to, book) else { break };
+            let name = report.name();
+            let is_it = |(old, publication): &(BookId, Box<Publication>)| {
+                let channel = intake.book(from, *old).map(|old| old.channel());
+                publication.name() == name && channel == Some(report.channel())
+            };
+            match left.iter().position(is_it) {
+                Some(at) => {
+                    let (_, publication) = left.swap_remove(at);
+                    self.books.give(to, book, publication, report.local());
+                }
+                None => self.books.arrivals.push((to, book)),
+            }
+        }
+        // What the other connection has not shown yet stays, not live, until it does.
+        for (book, publication) in left {
+            self.books.set(from, book, Slot::Published(publication));
         }
     }
 
     /// Publishes the books that have appeared, if they are wanted.
-    fn publish_arrivals(&mut self) {
+    fn publish_arrivals(&mut self, intake: &dyn Intake) {
         for (line, book) in std::mem::take(&mut self.books.arrivals) {
-            let Some(report) = self.replay.book(line, book) else { continue };
+            let Some(report) = intake.book(line, book) else { continue };
             let name = report.name();
             let mut slot = Slot::Unwanted;
-            if self.wanted.has(&name) {
+            if self.wanted.has(&name) && !intake.is_hidden(line) {
                 match self.published(&report, name.into()) {
                     Ok((publication, listed)) => {
                         slot = Slot::Published(Box::new(publication));
@@ -264,7 +254,7 @@ impl Writer {
     ) -> Result<(Publication, Listed), LayoutError> {
         let (publisher, entry) = self.memory(report, &name)?;
         let memory = Arc::clone(publisher.region());
-        let mut publication = Publication { name: Arc::clone(&name), publisher, _entry: entry };
+        let mut publication = Publication::new(Arc::clone(&name), publisher, entry);
         publication.show_all(report.local(), clock::now_ns());
         let chain = report.local().rule().chain;
         let listed = Listed {
@@ -299,143 +289,5 @@ impl Writer {
         let _ = (report, name);
         let memory = Arc::new(Memory::Heap(Heap::new(self.config.words()?)));
         Ok((Publisher::create(memory, &self.config, incarnation, now_ns)?, None))
-    }
-}
-
-/// What takes a publication's name away when it ends.
-#[cfg(target_os = "linux")]
-type Entry = crate::shm::Entry;
-#[cfg(not(target_os = "linux"))]
-type Entry = std::convert::Infallible;
-
-/// A book that is published.
-#[derive(Debug)]
-struct Publication {
-    name: Arc<str>,
-    publisher: Publisher<Arc<Memory>>,
-    /// Dropped after the publisher has said that it ends.
-    _entry: Option<Entry>,
-}
-
-impl Publication {
-    /// Shows a book whose changes so far were not noted.
-    fn show_all(&mut self, book: &LocalBook, now_ns: i64) {
-        for side in [Side::Bid, Side::Ask] {
-            for level in book.last_known().side(side).iter() {
-                self.publisher.level(side, level, Change::Inserted);
-            }
-        }
-        self.publisher.publish(book, now_ns);
-    }
-}
-
-/// What is done with a book.
-#[derive(Debug, Default)]
-enum Slot {
-    /// It has appeared, or has not; nothing was decided.
-    #[default]
-    New,
-    /// It is kept, not shown.
-    Unwanted,
-    /// It is shown.
-    Published(Box<Publication>),
-}
-
-/// The books of a thread: is told of every change, and publishes it.
-#[derive(Debug, Default)]
-pub(super) struct Publications {
-    /// By connection, then by book.
-    lines: Vec<Vec<Slot>>,
-    /// The connection that is being fed.
-    line: usize,
-    /// Books that nothing was decided about yet.
-    arrivals: Vec<(usize, BookId)>,
-}
-
-impl Publications {
-    #[inline]
-    fn published(&mut self, book: BookId) -> Option<&mut Publication> {
-        match self.lines.get_mut(self.line)?.get_mut(book.0 as usize)? {
-            Slot::Published(publication) => Some(publication),
-            Slot::New | Slot::Unwanted => None,
-        }
-    }
-
-    fn set(&mut self, line: usize, book: BookId, slot: Slot) {
-        if let Some(place) = self.lines.get_mut(line).and_then(|l| l.get_mut(book.0 as usize)) {
-            *place = slot;
-        }
-    }
-
-    fn of(&self, which: impl Fn(&Slot) -> bool) -> Vec<(usize, BookId)> {
-        let slots = self.lines.iter().enumerate().flat_map(|(line, slots)| {
-            (0u32..).map(BookId).zip(slots).map(move |(book, slot)| (line, book, slot))
-        });
-        slots.filter(|(.., slot)| which(slot)).map(|(line, book, _)| (line, book)).collect()
-    }
-
-    fn all(&mut self) -> impl Iterator<Item = &mut Publication> {
-        self.lines.iter_mut().flatten().filter_map(|slot| match slot {
-            Slot::Published(publication) => Some(&mut **publication),
-            Slot::New | Slot::Unwanted => None,
-        })
-    }
-
-    fn beat(&mut self, now_ns: i64) {
-        self.all().for_each(|book| book.publisher.beat(now_ns));
-    }
-
-    fn close(&mut self, now_ns: i64) {
-        self.all().for_each(|book| book.publisher.close(now_ns));
-    }
-
-    fn remove(&mut self, name: &str, now_ns: i64) {
-        for slot in self.lines.iter_mut().flatten() {
-            if let Slot::Published(book) = slot
-                && *book.name == *name
-            {
-                book.publisher.close(now_ns);
-                *slot = Slot::Unwanted;
-            }
-        }
-    }
-
-    /// Makes room for a book that was not seen before.
-    #[cold]
-    fn arrived(&mut self, book: BookId) {
-        let (line, at) = (self.line, book.0 as usize);
-        if self.lines.len() <= line {
-            self.lines.resize_with(line + 1, Vec::new);
-        }
-        let Some(slots) = self.lines.get_mut(line) else { return };
-        if slots.len() <= at {
-            slots.resize_with(at + 1, Slot::default);
-        }
-        if matches!(slots.get(at), Some(Slot::New)) && !self.arrivals.contains(&(line, book)) {
-            self.arrivals.push((line, book));
-        }
-    }
-}
-
-impl Handler for Publications {
-    #[inline]
-    fn level(&mut self, book: BookId, side: Side, level: Level, change: Change) {
-        if let Some(publication) = self.published(book) {
-            publication.publisher.level(side, level, change);
-        }
-    }
-
-    #[inline]
-    fn book(&mut self, id: BookId, book: &BookEntry, _: &Outcome) {
-        match self.published(id) {
-            Some(publication) => publication.publisher.publish(&book.local, clock::now_ns()),
-            None => self.arrived(id),
-        }
-    }
-}
-
-impl Watcher for Publications {
-    fn line(&mut self, line: LineId) {
-        self.line = line.0 as usize;
     }
 }

@@ -1,0 +1,298 @@
+//! Sockets for a feed: does what it says, on one thread.
+//!
+//! Invariant: a frame is read, parsed, applied and shown by the thread that runs the driver, with
+//! no queue and no copy in between; nothing here decides.
+
+pub mod dial;
+pub mod transport;
+
+use crate::command::{Command, ConnId, FetchId, Why};
+use crate::feed::Feed;
+use gapless_venues::session::Watcher;
+use gapless_venues::venue::HttpAnswer;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::time::sleep;
+use transport::{Answer, Incoming, Outgoing, Question, Socket, Soon, Transport};
+
+/// Frames of one connection before the next has its turn.
+const FRAMES_A_TURN: usize = 64;
+/// A peer that takes nothing of what is to be sent for so long is gone.
+pub const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The time of a feed: ns since the Unix epoch as it was when the clock was made, and from then on
+/// monotonic, so that a step of the system's clock fires no timer.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    began: Instant,
+    began_ns: i64,
+}
+
+impl Clock {
+    /// A clock that is set to the system's time now.
+    #[must_use]
+    pub fn new() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let began_ns = i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX);
+        Self { began: Instant::now(), began_ns }
+    }
+
+    /// Now.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        let passed = i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        self.began_ns.saturating_add(passed)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+enum Link<S> {
+    Connecting(ConnId, Soon<Result<S, Why>>),
+    Open {
+        conn: ConnId,
+        socket: S,
+        /// Since when something waits to be sent.
+        stuck: Option<Instant>,
+    },
+}
+
+impl<S> Link<S> {
+    const fn conn(&self) -> ConnId {
+        match self {
+            Self::Connecting(conn, _) | Self::Open { conn, .. } => *conn,
+        }
+    }
+}
+
+/// A feed with its sockets. Lives on the thread that runs it.
+pub struct Driver<T: Transport> {
+    feed: Feed,
+    transport: T,
+    clock: Clock,
+    links: Vec<Link<T::Socket>>,
+    fetches: Vec<(FetchId, Soon<Result<Answer, Why>>)>,
+}
+
+impl<T: Transport> Driver<T> {
+    /// A driver of a feed that has not started.
+    #[must_use]
+    pub fn new(feed: Feed, transport: T, clock: Clock) -> Self {
+        Self { feed, transport, clock, links: Vec::new(), fetches: Vec::new() }
+    }
+
+    /// Its feed.
+    #[must_use]
+    pub const fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Its feed, to tell it something; what it then wants is done by [`Driver::run`].
+    pub const fn feed_mut(&mut self) -> &mut Feed {
+        &mut self.feed
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Starts the feed.
+    pub fn start<W: Watcher>(&mut self, watcher: &mut W) {
+        self.feed.start(self.clock.now(), watcher);
+    }
+
+    /// Runs for so long, or until `enough` says so; it is asked after every frame.
+    pub async fn run<W: Watcher>(
+        &mut self,
+        watcher: &mut W,
+        at_most: Duration,
+        enough: impl Fn(&W) -> bool,
+    ) {
+        let end = Instant::now() + at_most;
+        loop {
+            self.obey();
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || enough(watcher) {
+                return;
+            }
+            let now = self.clock.now();
+            let due = self.feed.deadline(now).saturating_sub(now).max(0);
+            let wait = Duration::from_nanos(due.unsigned_abs()).min(left);
+            let mut timer = pin!(sleep(wait));
+            poll_fn(|cx| {
+                let is_due = timer.as_mut().poll(cx).is_ready();
+                match self.poll(cx, watcher, &enough) {
+                    Poll::Pending if !is_due => Poll::Pending,
+                    _ => Poll::Ready(()),
+                }
+            })
+            .await;
+            let now = self.clock.now();
+            if now >= self.feed.deadline(now) {
+                self.feed.tick(now, watcher);
+            }
+        }
+    }
+
+    /// Closes everything, for good, without waiting for peers.
+    pub fn stop<W: Watcher>(&mut self, watcher: &mut W) {
+        self.feed.stop(self.clock.now(), watcher);
+        self.obey();
+        self.links.clear();
+        self.fetches.clear();
+    }
+
+    /// Does what the feed wants.
+    fn obey(&mut self) {
+        while let Some(command) = self.feed.next_command() {
+            match command {
+                Command::Connect { conn, url, headers, local } => {
+                    let socket = self.transport.connect(url, headers, local);
+                    self.links.push(Link::Connecting(conn, socket));
+                }
+                Command::Send { conn, text } => self.send(conn, Outgoing::Text(text)),
+                Command::Ping { conn } => self.send(conn, Outgoing::Ping),
+                Command::Close { conn } => self.close(conn),
+                Command::Fetch { id, url, headers, body, local } => {
+                    let question = Question { url, headers, body, local };
+                    self.fetches.push((id, self.transport.ask(question)));
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, to: ConnId, frame: Outgoing) {
+        for link in &mut self.links {
+            if let Link::Open { conn, socket, stuck } = link
+                && *conn == to
+            {
+                // A socket that takes nothing says so again when it is read or flushed.
+                let _ = socket.send(frame);
+                stuck.get_or_insert_with(Instant::now);
+                return;
+            }
+        }
+    }
+
+    fn close(&mut self, which: ConnId) {
+        let Some(at) = self.links.iter().position(|link| link.conn() == which) else { return };
+        if let Link::Open { mut socket, .. } = self.links.swap_remove(at) {
+            // The peer learns of it if it listens; nobody waits for that.
+            let _ = socket.send(Outgoing::Close);
+            let _ = socket.poll_flush(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
+    /// One turn over everything that may be ready; ready itself when the feed wants something.
+    fn poll<W: Watcher>(
+        &mut self,
+        cx: &mut Context<'_>,
+        watcher: &mut W,
+        enough: &impl Fn(&W) -> bool,
+    ) -> Poll<()> {
+        let mut at = 0;
+        while at < self.links.len() {
+            match self.poll_link(at, cx, watcher, enough) {
+                Ok(()) => at += 1,
+                Err(why) => {
+                    let conn = self.links.swap_remove(at).conn();
+                    self.feed.closed(conn, &why, self.clock.now(), watcher);
+                }
+            }
+        }
+        self.poll_fetches(cx, watcher);
+        if self.feed.has_commands() || enough(watcher) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    fn poll_link<W: Watcher>(
+        &mut self,
+        at: usize,
+        cx: &mut Context<'_>,
+        watcher: &mut W,
+        enough: &impl Fn(&W) -> bool,
+    ) -> Result<(), Why> {
+        let Self { feed, links, clock, .. } = self;
+        let Some(link) = links.get_mut(at) else { return Ok(()) };
+        if let Link::Connecting(conn, socket) = link {
+            let Poll::Ready(socket) = socket.as_mut().poll(cx) else { return Ok(()) };
+            let conn = *conn;
+            *link = Link::Open { conn, socket: socket?, stuck: None };
+            feed.opened(conn, clock.now(), watcher);
+        }
+        let Link::Open { conn, socket, stuck } = link else { return Ok(()) };
+        for _ in 0..FRAMES_A_TURN {
+            let Poll::Ready(incoming) = socket.poll_incoming(cx) else {
+                return flush(socket, stuck, cx);
+            };
+            let now = clock.now();
+            match incoming? {
+                Incoming::Text(bytes) => feed.frame(*conn, now, &bytes, watcher),
+                Incoming::Binary(bytes) => feed.binary(*conn, now, &bytes, watcher),
+                Incoming::Control => {
+                    feed.heard(*conn, now);
+                    stuck.get_or_insert_with(Instant::now);
+                }
+            }
+            if feed.has_commands() || enough(watcher) {
+                break;
+            }
+        }
+        // It may have more: it is looked at again after the others.
+        cx.waker().wake_by_ref();
+        flush(socket, stuck, cx)
+    }
+
+    fn poll_fetches<W: Watcher>(&mut self, cx: &mut Context<'_>, watcher: &mut W) {
+        let mut at = 0;
+        while let Some((id, answer)) = self.fetches.get_mut(at) {
+            let Poll::Ready(answer) = answer.as_mut().poll(cx) else {
+                at += 1;
+                continue;
+            };
+            let id = *id;
+            drop(self.fetches.swap_remove(at));
+            let now = self.clock.now();
+            match answer {
+                Ok(answer) => {
+                    let headers: Vec<_> =
+                        answer.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                    let (status, body) = (answer.status, &*answer.body);
+                    let now_ms = now / 1_000_000;
+                    let answer = HttpAnswer { status, headers: &headers, body, now_ms };
+                    self.feed.answered(id, &answer, now, watcher);
+                }
+                Err(_) => self.feed.fetch_failed(id, now),
+            }
+        }
+    }
+}
+
+fn flush<S: Socket>(
+    socket: &mut S,
+    stuck: &mut Option<Instant>,
+    cx: &mut Context<'_>,
+) -> Result<(), Why> {
+    let Some(since) = *stuck else { return Ok(()) };
+    match socket.poll_flush(cx) {
+        Poll::Ready(flushed) => {
+            *stuck = None;
+            flushed
+        }
+        Poll::Pending if since.elapsed() > WRITE_TIME_MAX => {
+            Err(Why::Broken("the peer reads nothing".to_owned()))
+        }
+        Poll::Pending => Ok(()),
+    }
+}

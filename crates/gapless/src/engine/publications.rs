@@ -1,0 +1,246 @@
+//! The books of a thread as they are shown: one publication for each that is wanted.
+//!
+//! Invariant: a change is shown on the thread that made it, before the next frame is read; nothing
+//! here locks or allocates once a book is published.
+
+use super::StateChange;
+use crate::clock;
+use crate::reader::Memory;
+use gapless_book::book::{Change, Observer};
+use gapless_book::event::{Level, Side};
+use gapless_book::local::{LocalBook, Outcome, Reason, State};
+use gapless_book::publish::Publisher;
+use gapless_venues::books::{BookEntry, BookId};
+use gapless_venues::session::{Handler, LineId, Watcher};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+/// What takes a publication's name away when it ends.
+#[cfg(target_os = "linux")]
+pub(super) type Entry = crate::shm::Entry;
+#[cfg(not(target_os = "linux"))]
+pub(super) type Entry = std::convert::Infallible;
+
+/// A book that is published.
+#[derive(Debug)]
+pub(super) struct Publication {
+    name: Arc<str>,
+    publisher: Publisher<Arc<Memory>>,
+    /// State and reason that were told last.
+    told: (State, Reason),
+    /// Dropped after the publisher has said that it ends.
+    _entry: Option<Entry>,
+}
+
+impl Publication {
+    pub fn new(name: Arc<str>, publisher: Publisher<Arc<Memory>>, entry: Option<Entry>) -> Self {
+        let told = (State::Syncing, Reason::AwaitingSnapshot);
+        Self { name, publisher, told, _entry: entry }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Shows another book of the same name from now on.
+    fn follow(&mut self, book: &LocalBook) {
+        self.publisher.replaced();
+        self.publisher.publish(book, clock::now_ns());
+    }
+
+    /// What is to be told of the book's state, if anything is.
+    #[inline]
+    fn change(&mut self, book: &LocalBook) -> Option<(State, Reason)> {
+        let state = book.state();
+        if state == self.told {
+            return None;
+        }
+        self.told = state;
+        Some(state)
+    }
+
+    /// Shows a book whose changes so far were not noted.
+    pub fn show_all(&mut self, book: &LocalBook, now_ns: i64) {
+        for side in [Side::Bid, Side::Ask] {
+            for level in book.last_known().side(side).iter() {
+                self.publisher.level(side, level, Change::Inserted);
+            }
+        }
+        self.publisher.publish(book, now_ns);
+    }
+}
+
+/// What is done with a book.
+#[derive(Debug, Default)]
+pub(super) enum Slot {
+    /// It has appeared, or has not; nothing was decided.
+    #[default]
+    New,
+    /// It is kept, not shown.
+    Unwanted,
+    /// It is shown.
+    Published(Box<Publication>),
+}
+
+/// The books of a thread: is told of every change, and publishes it.
+#[derive(Debug, Default)]
+pub(super) struct Publications {
+    /// By connection, then by book.
+    lines: Vec<Vec<Slot>>,
+    /// The connection that is being fed.
+    line: usize,
+    /// Books that nothing was decided about yet.
+    pub arrivals: Vec<(usize, BookId)>,
+    /// Connections whose books are from now on shown of another connection.
+    pub moves: Vec<(usize, usize)>,
+    /// Is told of every change of a published book's state.
+    changes: Option<SyncSender<StateChange>>,
+}
+
+impl Publications {
+    /// No books yet; changes of their states are told there.
+    pub fn telling(changes: Option<SyncSender<StateChange>>) -> Self {
+        Self { changes, ..Self::default() }
+    }
+
+    /// Whether there is something to be done between two frames.
+    #[inline]
+    pub fn wants_attention(&self) -> bool {
+        !self.arrivals.is_empty() || !self.moves.is_empty()
+    }
+
+    /// Takes the publications of a connection's books away from it.
+    pub fn take(&mut self, line: usize) -> Vec<(BookId, Box<Publication>)> {
+        let slots = self.lines.get_mut(line).into_iter().flatten();
+        let taken = (0u32..).map(BookId).zip(slots).filter_map(|(book, slot)| {
+            match std::mem::replace(slot, Slot::Unwanted) {
+                Slot::Published(publication) => Some((book, publication)),
+                other => {
+                    *slot = other;
+                    None
+                }
+            }
+        });
+        taken.collect()
+    }
+
+    /// Shows a book by a publication that showed another of its name.
+    pub fn give(&mut self, line: usize, id: BookId, mut one: Box<Publication>, book: &LocalBook) {
+        one.follow(book);
+        self.line = line;
+        self.room(id);
+        self.set(line, id, Slot::Published(one));
+        self.changed(id, book);
+    }
+
+    /// Tells of a change of a book's state; whoever listens too slowly misses some.
+    fn changed(&mut self, id: BookId, book: &LocalBook) {
+        let Some(publication) = self.published(id) else { return };
+        let Some((state, reason)) = publication.change(book) else { return };
+        let name = Arc::clone(&publication.name);
+        let (epoch, seq, recv_ns) = (book.epoch(), book.seq(), book.last_times().recv_ns);
+        let change = StateChange { name, state, reason, epoch, seq, recv_ns };
+        if let Some(changes) = &self.changes {
+            let _ = changes.try_send(change);
+        }
+    }
+
+    #[inline]
+    fn published(&mut self, book: BookId) -> Option<&mut Publication> {
+        match self.lines.get_mut(self.line)?.get_mut(book.0 as usize)? {
+            Slot::Published(publication) => Some(publication),
+            Slot::New | Slot::Unwanted => None,
+        }
+    }
+
+    pub fn set(&mut self, line: usize, book: BookId, slot: Slot) {
+        if let Some(place) = self.lines.get_mut(line).and_then(|l| l.get_mut(book.0 as usize)) {
+            *place = slot;
+        }
+    }
+
+    pub fn of(&self, which: impl Fn(&Slot) -> bool) -> Vec<(usize, BookId)> {
+        let slots = self.lines.iter().enumerate().flat_map(|(line, slots)| {
+            (0u32..).map(BookId).zip(slots).map(move |(book, slot)| (line, book, slot))
+        });
+        slots.filter(|(.., slot)| which(slot)).map(|(line, book, _)| (line, book)).collect()
+    }
+
+    pub fn all(&mut self) -> impl Iterator<Item = &mut Publication> {
+        self.lines.iter_mut().flatten().filter_map(|slot| match slot {
+            Slot::Published(publication) => Some(&mut **publication),
+            Slot::New | Slot::Unwanted => None,
+        })
+    }
+
+    pub fn beat(&mut self, now_ns: i64) {
+        self.all().for_each(|book| book.publisher.beat(now_ns));
+    }
+
+    pub fn close(&mut self, now_ns: i64) {
+        self.all().for_each(|book| book.publisher.close(now_ns));
+    }
+
+    pub fn remove(&mut self, name: &str, now_ns: i64) {
+        for slot in self.lines.iter_mut().flatten() {
+            if let Slot::Published(book) = slot
+                && *book.name == *name
+            {
+                book.publisher.close(now_ns);
+                *slot = Slot::Unwanted;
+            }
+        }
+    }
+
+    /// Makes room for a book that was not seen before.
+    #[cold]
+    fn arrived(&mut self, book: BookId) {
+        let line = self.line;
+        let is_new = matches!(self.room(book), Some(Slot::New));
+        if is_new && !self.arrivals.contains(&(line, book)) {
+            self.arrivals.push((line, book));
+        }
+    }
+
+    /// The place of a book of the connection that is being fed.
+    fn room(&mut self, book: BookId) -> Option<&Slot> {
+        let (line, at) = (self.line, book.0 as usize);
+        if self.lines.len() <= line {
+            self.lines.resize_with(line + 1, Vec::new);
+        }
+        let slots = self.lines.get_mut(line)?;
+        if slots.len() <= at {
+            slots.resize_with(at + 1, Slot::default);
+        }
+        slots.get(at)
+    }
+}
+
+impl Handler for Publications {
+    #[inline]
+    fn level(&mut self, book: BookId, side: Side, level: Level, change: Change) {
+        if let Some(publication) = self.published(book) {
+            publication.publisher.level(side, level, change);
+        }
+    }
+
+    #[inline]
+    fn book(&mut self, id: BookId, book: &BookEntry, _: &Outcome) {
+        let Some(publication) = self.published(id) else { return self.arrived(id) };
+        publication.publisher.publish(&book.local, clock::now_ns());
+        if self.changes.is_some() {
+            self.changed(id, &book.local);
+        }
+    }
+}
+
+impl Watcher for Publications {
+    #[inline]
+    fn line(&mut self, line: LineId) {
+        self.line = line.0 as usize;
+    }
+
+    fn moved(&mut self, from: LineId, to: LineId) {
+        self.moves.push((from.0 as usize, to.0 as usize));
+    }
+}

@@ -1,0 +1,158 @@
+//! An engine on real sockets of loopback: books live, healed, and gone when it stops.
+
+#[path = "live/exchange.rs"]
+mod exchange;
+
+use exchange::Exchange;
+use gapless::book::local::{Reason, State};
+use gapless::feed::{LineConfig, SourceConfig, TopicConfig};
+use gapless::venues::registry::VenueId;
+use gapless::{BookReader, Engine, LiveConfig, Source};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(10);
+
+fn source(exchange: &Exchange, symbols: &[&str]) -> LiveConfig {
+    let topic =
+        |symbol: &&str| TopicConfig { channel: "depth".to_owned(), symbol: (*symbol).to_owned() };
+    let topics = symbols.iter().map(topic).collect();
+    let mut source = SourceConfig::new("loop", VenueId::BinanceSpot, topics);
+    source.rest = Some(format!("http://{}", exchange.rest));
+    let socket = Some(format!("ws://{}", exchange.socket));
+    source.lines = vec![LineConfig { socket, ..LineConfig::default() }];
+    LiveConfig { plaintext_loopback: true, ..LiveConfig::new(source) }
+}
+
+fn engine(config: LiveConfig) -> Engine {
+    Engine::builder().source(Source::live(config)).start().unwrap()
+}
+
+#[track_caller]
+fn until(what: &str, is: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < LONG, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_live(book: &BookReader) -> bool {
+    book.state() == (State::Live, Reason::None)
+}
+
+/// The canonical text of a live book, once it has come to a number.
+fn text_at(engine: &Engine, name: &str, seq: i64) -> String {
+    let mut text = String::new();
+    until("the book comes to the exchange's number", || {
+        let reports = engine.reports();
+        reports.iter().any(|r| r.report().name() == name && r.report().seq() == Some(seq))
+    });
+    for report in engine.reports().iter().filter(|r| r.report().name() == name) {
+        report.report().book().unwrap().write_canonical(&mut text).unwrap();
+    }
+    text
+}
+
+#[test]
+fn books_over_sockets_are_the_exchange_s_books() {
+    let symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT"];
+    let exchange = Exchange::start(&symbols);
+    let engine = engine(source(&exchange, &symbols));
+    for symbol in symbols {
+        let book = engine.wait_for(&format!("binance_spot:{symbol}"), LONG).unwrap();
+        until("live", || is_live(&book));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    exchange.knobs.paused.store(true, SeqCst);
+    for symbol in symbols {
+        let (seq, truth) = exchange.truth(symbol);
+        assert_eq!(text_at(&engine, &format!("binance_spot:{symbol}"), seq), truth);
+    }
+}
+
+#[test]
+fn gaps_heal_and_cost_no_other_book() {
+    let exchange = Exchange::start(&["BTCUSDT", "ETHUSDT"]);
+    let engine = engine(source(&exchange, &["BTCUSDT", "ETHUSDT"]));
+    let books = ["binance_spot:BTCUSDT", "binance_spot:ETHUSDT"];
+    let books = books.map(|name| engine.wait_for(name, LONG).unwrap());
+    until("live", || books.iter().all(is_live));
+    exchange.knobs.drops.store(1, SeqCst);
+    until("a gap is seen", || books.iter().any(|book| !is_live(book)));
+    let lost = books.iter().filter(|book| !is_live(book)).count();
+    until("healed", || books.iter().all(is_live));
+    assert_eq!(lost, 1);
+    exchange.knobs.paused.store(true, SeqCst);
+    let (seq, truth) = exchange.truth("BTCUSDT");
+    assert_eq!(text_at(&engine, "binance_spot:BTCUSDT", seq), truth);
+}
+
+#[test]
+fn connections_that_are_reset_come_back() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    let engine = engine(source(&exchange, &["BTCUSDT"]));
+    let book = engine.wait_for("binance_spot:BTCUSDT", LONG).unwrap();
+    until("live", || is_live(&book));
+    let begun = Instant::now();
+    exchange.cut();
+    until("it is seen", || !is_live(&book));
+    until("live again", || is_live(&book));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let status = &engine.status()[0].connections[0];
+    until("told", || engine.status()[0].connections[0].connects == 2);
+    assert!(!engine.status()[0].connections[0].last_why.is_empty(), "{status:?}");
+}
+
+#[test]
+fn a_stop_leaves_no_socket_and_no_thread() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
+    let sockets = || {
+        let all = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let links = all.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+    };
+    let mut engine = engine(source(&exchange, &["BTCUSDT"]));
+    let book = engine.wait_for("binance_spot:BTCUSDT", LONG).unwrap();
+    until("live", || is_live(&book));
+    let threads = count("/proc/self/task");
+    let begun = Instant::now();
+    engine.stop();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(book.state(), (State::Stale, Reason::Closed));
+    assert_eq!(count("/proc/self/task"), threads - 1);
+    // What is left is the exchange's, which learns that its client has gone.
+    until("the sockets are gone", || sockets() <= 2);
+    for _ in 0..20 {
+        engine.start().unwrap();
+        let book = engine.wait_for("binance_spot:BTCUSDT", LONG).unwrap();
+        until("live", || is_live(&book));
+        engine.stop();
+    }
+    until("the sockets are gone", || sockets() <= 2);
+}
+
+#[test]
+fn refused_credentials_are_a_state_and_not_a_loop() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    exchange.knobs.refuse.store(401, SeqCst);
+    let engine = engine(source(&exchange, &["BTCUSDT"]));
+    let book = engine.wait_for("binance_spot:BTCUSDT", LONG).unwrap();
+    until("failed", || book.state() == (State::Failed, Reason::Auth));
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(exchange.knobs.connects.load(SeqCst), 1);
+}
+
+#[test]
+fn plain_text_is_spoken_only_where_it_is_allowed() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    let mut config = source(&exchange, &["BTCUSDT"]);
+    config.plaintext_loopback = false;
+    let engine = engine(config);
+    until("it is said", || {
+        let status = &engine.status()[0];
+        status.connections.iter().any(|c| c.last_why.contains("plain text is not allowed"))
+    });
+    assert_eq!(exchange.knobs.connects.load(SeqCst), 0);
+}
