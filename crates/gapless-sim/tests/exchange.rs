@@ -32,7 +32,7 @@ fn every_venue_s_books_are_the_truth_at_each_sequence() {
     for venue in client::VENUES {
         let mut exchange = exchange(venue);
         let mut client = Client::new(venue);
-        let compared = drive(&mut exchange, &mut client, 20 * SECOND_NS);
+        let compared = drive(&mut exchange, &mut client, 12 * SECOND_NS);
         assert!(compared > 100, "{venue:?}: {compared} books compared");
         assert_eq!(client.gaps, 0, "{venue:?}");
     }
@@ -44,10 +44,10 @@ fn a_lost_frame_is_a_gap_and_the_book_heals() {
         let mut exchange = exchange(venue);
         exchange.trouble(Rule::new(Fault::Drop, When::Every(40)));
         let mut client = Client::new(venue);
-        let compared = drive(&mut exchange, &mut client, 20 * SECOND_NS);
+        let compared = drive(&mut exchange, &mut client, 12 * SECOND_NS);
         let dropped = exchange.fault_counts()["drop"];
         assert!(dropped > 3 && client.gaps > 0, "{venue:?}: {dropped} dropped, {}", client.gaps);
-        assert!(compared > 50, "{venue:?}: {compared} books compared");
+        assert!(compared > 40, "{venue:?}: {compared} books compared");
     }
 }
 
@@ -144,7 +144,7 @@ fn every_fault_can_happen() {
     let missing: Vec<String> = gapless_sim::exchange::faults::KINDS
         .iter()
         .map(|(fault, _)| fault.label())
-        .filter(|label| !struck.contains_key(label) && label != "checksum")
+        .filter(|label| !struck.contains_key(label))
         .collect();
     assert_eq!(missing, [""; 0]);
 }

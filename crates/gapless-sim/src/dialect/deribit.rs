@@ -52,13 +52,9 @@ impl Deribit {
         let changes = Changes::between(&base, &channel.image);
         self.change_id += i64::try_from(self.rng.between(1, 60)).unwrap_or(1);
         let (id, prev) = (self.change_id, std::mem::replace(&mut channel.sent, self.change_id));
-        let (ts, name) = (millis(at_ns), &symbol.spec.name);
-        let kind = if snapshot { "snapshot" } else { "change" };
-        let (bids, asks) = (levels(symbol, &changes.bids), levels(symbol, &changes.asks));
-        let head = Object::new().text("type", kind).raw("timestamp", ts);
-        let head = if snapshot { head } else { head.raw("prev_change_id", prev) };
-        let data = head.text("instrument_name", name).raw("change_id", id);
-        let data = data.raw("bids", bids).raw("asks", asks).close();
+        let name = &symbol.spec.name;
+        let prev = (!snapshot).then_some(prev);
+        let data = book(symbol, (id, prev), &changes, at_ns);
         let payload = notification(&format!("book.{name}.100ms"), &data);
         if snapshot {
             Frame::received(at_ns, SOURCE, payload)
@@ -81,13 +77,30 @@ impl Deribit {
     }
 }
 
-fn notification(channel: &str, data: &str) -> String {
+/// A message of a channel.
+pub(crate) fn notification(channel: &str, data: &str) -> String {
     let params = Object::new().text("channel", channel).raw("data", data).close();
     let rpc = Object::new().text("jsonrpc", "2.0").text("method", "subscription");
     rpc.raw("params", params).close()
 }
 
-fn levels(symbol: &Symbol, changes: &[Change]) -> String {
+/// Data of a book message; one without the id of the message before is a snapshot.
+pub(crate) fn book(
+    symbol: &Symbol,
+    (id, prev): (i64, Option<i64>),
+    changes: &Changes,
+    at_ns: u64,
+) -> String {
+    let kind = if prev.is_some() { "change" } else { "snapshot" };
+    let (bids, asks) = (levels(symbol, &changes.bids), levels(symbol, &changes.asks));
+    let head = Object::new().text("type", kind).raw("timestamp", millis(at_ns));
+    let head = prev.into_iter().fold(head, |head, prev| head.raw("prev_change_id", prev));
+    let data = head.text("instrument_name", &symbol.spec.name).raw("change_id", id);
+    data.raw("bids", bids).raw("asks", asks).close()
+}
+
+/// Levels with what happened to each.
+pub(crate) fn levels(symbol: &Symbol, changes: &[Change]) -> String {
     let grid = symbol.spec.grid;
     array(changes.iter().map(|change| {
         let action = match (change.was, change.now) {
@@ -101,7 +114,8 @@ fn levels(symbol: &Symbol, changes: &[Change]) -> String {
     }))
 }
 
-fn trade(symbol: &Symbol, trade: &Trade, at_ns: u64) -> String {
+/// A fill.
+pub(crate) fn trade(symbol: &Symbol, trade: &Trade, at_ns: u64) -> String {
     let (grid, reference) = (symbol.spec.grid, symbol.reference);
     let direction = if trade.taker == Side::Bid { "buy" } else { "sell" };
     let fill = Object::new()
@@ -118,7 +132,8 @@ fn trade(symbol: &Symbol, trade: &Trade, at_ns: u64) -> String {
     if trade.liquidation { fill.text("liquidation", "T").close() } else { fill.close() }
 }
 
-fn best(symbol: &Symbol, side: Side) -> (String, String) {
+/// The best level of a side.
+pub(crate) fn best(symbol: &Symbol, side: Side) -> (String, String) {
     let grid = symbol.spec.grid;
     symbol.truth.best(side).map_or_else(
         || ("null".to_owned(), "0.0".to_owned()),
@@ -126,7 +141,8 @@ fn best(symbol: &Symbol, side: Side) -> (String, String) {
     )
 }
 
-fn ticker(symbol: &Symbol, at_ns: u64) -> Frame {
+/// Data of a ticker.
+pub(crate) fn ticker(symbol: &Symbol, at_ns: u64) -> String {
     let (grid, reference) = (symbol.spec.grid, symbol.reference);
     let ((bid, bid_qty), (ask, ask_qty)) = (best(symbol, Side::Bid), best(symbol, Side::Ask));
     let (last, name) = (python_float(grid.price(symbol.last_ticks)), &symbol.spec.name);
@@ -151,8 +167,7 @@ fn ticker(symbol: &Symbol, at_ns: u64) -> Frame {
     } else {
         data
     };
-    let channel = format!("ticker.{name}.100ms");
-    Frame::received(at_ns, SOURCE, notification(&channel, &data.close()))
+    data.close()
 }
 
 impl Dialect for Deribit {
@@ -210,7 +225,10 @@ impl Dialect for Deribit {
     }
 
     fn reference(&mut self, market: &Market, symbol: usize, at_ns: u64, out: &mut Vec<Frame>) {
-        out.push(ticker(&market.symbols()[symbol], at_ns));
+        let symbol = &market.symbols()[symbol];
+        let channel = format!("ticker.{}.100ms", symbol.spec.name);
+        let payload = notification(&channel, &ticker(symbol, at_ns));
+        out.push(Frame::received(at_ns, SOURCE, payload));
     }
 
     fn keepalive(&mut self, at_ns: u64, out: &mut Vec<Frame>) {

@@ -48,38 +48,22 @@ impl Okx {
         Self { books, rng }
     }
 
-    fn level(&mut self, symbol: &Symbol, ticks: i64, lots: i64) -> String {
-        let grid = symbol.spec.grid;
-        let orders = if lots > 0 { 1 + self.rng.geometric(2) } else { 0 };
-        format!(r#"["{}","{}","0","{orders}"]"#, grid.price(ticks), grid.qty(lots))
-    }
-
-    fn changes(&mut self, symbol: &Symbol, changes: &[Change]) -> String {
-        let levels: Vec<String> =
-            changes.iter().map(|change| self.level(symbol, change.ticks, change.now)).collect();
-        array(levels.into_iter())
-    }
-
     fn book_frame(&mut self, symbol: &Symbol, index: usize, snapshot: bool, at_ns: u64) -> Frame {
         let now = symbol.truth.top(DEPTH);
         let old = std::mem::replace(&mut self.books[index].image, now);
         let base = if snapshot { Book::new(symbol.spec.grid) } else { old };
         let changes = Changes::between(&base, &self.books[index].image);
-        let (bids, asks) =
-            (self.changes(symbol, &changes.bids), self.changes(symbol, &changes.asks));
+        let sides = [
+            levels(symbol, &changes.bids, &mut self.rng),
+            levels(symbol, &changes.asks, &mut self.rng),
+        ];
         let channel = &mut self.books[index];
         let prev = if snapshot { -1 } else { channel.sequence };
         // Nothing changed: the heartbeat leaves the id where it is.
         let step = if changes.is_empty() { 0 } else { self.rng.between(1, 120) };
         channel.sequence += i64::try_from(step).unwrap_or(0);
         channel.sent_ns = at_ns;
-        let (action, seq) = (if snapshot { "snapshot" } else { "update" }, channel.sequence);
-        let (ts, name) = (millis(at_ns), &symbol.spec.name);
-        let data = Object::new().raw("asks", asks).raw("bids", bids).text("ts", ts);
-        let data = data.raw("checksum", 0).raw("seqId", seq).raw("prevSeqId", prev).close();
-        let arg = Object::new().text("channel", "books").text("instId", name).close();
-        let payload = Object::new().raw("arg", arg).text("action", action);
-        let payload = payload.raw("data", format_args!("[{data}]")).close();
+        let payload = book(symbol, "books", snapshot, [channel.sequence, prev], &sides, at_ns);
         if snapshot {
             Frame::received(at_ns, SOURCE, payload)
         } else {
@@ -89,23 +73,64 @@ impl Okx {
 
     fn bbo(&mut self, symbol: &Symbol, index: usize, at_ns: u64) -> Option<Frame> {
         let (bid, ask) = (symbol.truth.best(Side::Bid)?, symbol.truth.best(Side::Ask)?);
-        let (bid, ask) =
-            (self.level(symbol, bid.ticks, bid.lots), self.level(symbol, ask.ticks, ask.lots));
-        let (seq, ts) = (self.books.get(index)?.sequence, millis(at_ns));
-        let data = format!(r#"{{"asks":[{ask}],"bids":[{bid}],"ts":"{ts}","seqId":{seq}}}"#);
-        Some(push("bbo-tbt", symbol, &data, at_ns))
+        let bid = level(symbol, bid.ticks, bid.lots, &mut self.rng);
+        let ask = level(symbol, ask.ticks, ask.lots, &mut self.rng);
+        let sides = [format!("[{bid}]"), format!("[{ask}]")];
+        let seq = self.books.get(index)?.sequence;
+        Some(Frame::received(at_ns, SOURCE, image(symbol, "bbo-tbt", seq, &sides, at_ns)))
     }
 }
 
-/// A data frame of a channel with one element.
-fn push(channel: &str, symbol: &Symbol, data: &str, at_ns: u64) -> Frame {
-    let name = &symbol.spec.name;
-    let payload =
-        format!(r#"{{"arg":{{"channel":"{channel}","instId":"{name}"}},"data":[{data}]}}"#);
-    Frame::received(at_ns, SOURCE, payload)
+/// A level with its number of orders, which is drawn.
+fn level(symbol: &Symbol, ticks: i64, lots: i64, rng: &mut Rng) -> String {
+    let grid = symbol.spec.grid;
+    let orders = if lots > 0 { 1 + rng.geometric(2) } else { 0 };
+    format!(r#"["{}","{}","0","{orders}"]"#, grid.price(ticks), grid.qty(lots))
 }
 
-fn trade(symbol: &Symbol, trade: &Trade, at_ns: u64) -> Frame {
+/// Levels of a side.
+pub(crate) fn levels(symbol: &Symbol, changes: &[Change], rng: &mut Rng) -> String {
+    array(changes.iter().map(|change| level(symbol, change.ticks, change.now, rng)))
+}
+
+/// A message of a book in sequence; the ids are its own and that of the one before.
+pub(crate) fn book(
+    symbol: &Symbol,
+    channel: &str,
+    snapshot: bool,
+    [seq, prev]: [i64; 2],
+    [bids, asks]: &[String; 2],
+    at_ns: u64,
+) -> String {
+    let (action, ts) = (if snapshot { "snapshot" } else { "update" }, millis(at_ns));
+    let data = Object::new().raw("asks", asks).raw("bids", bids).text("ts", ts);
+    let data = data.raw("checksum", 0).raw("seqId", seq).raw("prevSeqId", prev).close();
+    let arg = Object::new().text("channel", channel).text("instId", &symbol.spec.name).close();
+    let payload = Object::new().raw("arg", arg).text("action", action);
+    payload.raw("data", format_args!("[{data}]")).close()
+}
+
+/// A message of a channel that says the whole top each time.
+pub(crate) fn image(
+    symbol: &Symbol,
+    channel: &str,
+    seq: i64,
+    [bids, asks]: &[String; 2],
+    at_ns: u64,
+) -> String {
+    let ts = millis(at_ns);
+    let data = format!(r#"{{"asks":{asks},"bids":{bids},"ts":"{ts}","seqId":{seq}}}"#);
+    push(channel, symbol, &data)
+}
+
+/// A data frame of a channel with one element.
+pub(crate) fn push(channel: &str, symbol: &Symbol, data: &str) -> String {
+    let name = &symbol.spec.name;
+    format!(r#"{{"arg":{{"channel":"{channel}","instId":"{name}"}},"data":[{data}]}}"#)
+}
+
+/// A fill.
+pub(crate) fn trade(channel: &str, symbol: &Symbol, trade: &Trade, at_ns: u64) -> String {
     let grid = symbol.spec.grid;
     let side = if trade.taker == Side::Bid { "buy" } else { "sell" };
     let (id, price, qty) =
@@ -114,11 +139,11 @@ fn trade(symbol: &Symbol, trade: &Trade, at_ns: u64) -> Frame {
     let data = Object::new().text("instId", name).text("tradeId", id).text("px", price);
     let data = data.text("sz", qty).text("side", side).text("ts", ts);
     let data = data.text("count", 1).text("source", 0).close();
-    push("trades", symbol, &data, at_ns)
+    push(channel, symbol, &data)
 }
 
 /// The channel is subscribed by type of instrument: its argument names no symbol.
-fn liquidation(symbol: &Symbol, forced: &Liquidation, at_ns: u64) -> Frame {
+pub(crate) fn liquidation(symbol: &Symbol, forced: &Liquidation, at_ns: u64) -> String {
     let grid = symbol.spec.grid;
     let (side, position) =
         if forced.order_side == Side::Ask { ("sell", "long") } else { ("buy", "short") };
@@ -131,13 +156,29 @@ fn liquidation(symbol: &Symbol, forced: &Liquidation, at_ns: u64) -> Frame {
     let data = Object::new().text("instType", "SWAP").text("instId", name);
     let data = data.text("instFamily", family).text("uly", family);
     let data = data.raw("details", format_args!("[{details}]")).close();
-    let payload = format!(
-        r#"{{"arg":{{"channel":"liquidation-orders","instType":"SWAP"}},"data":[{data}]}}"#
-    );
-    Frame::received(at_ns, SOURCE, payload)
+    format!(r#"{{"arg":{{"channel":"liquidation-orders","instType":"SWAP"}},"data":[{data}]}}"#)
 }
 
-fn is_swap(symbol: &Symbol) -> bool {
+/// Mark price.
+pub(crate) fn mark_price(symbol: &Symbol, at_ns: u64) -> String {
+    let (name, ts) = (&symbol.spec.name, millis(at_ns));
+    let mark = symbol.spec.grid.fine_price(symbol.reference.mark_tenths);
+    let data = format!(r#"{{"instType":"SWAP","instId":"{name}","markPx":"{mark}","ts":"{ts}"}}"#);
+    push("mark-price", symbol, &data)
+}
+
+/// Funding rate.
+pub(crate) fn funding_rate(symbol: &Symbol, at_ns: u64) -> String {
+    let (name, ts, next) = (&symbol.spec.name, millis(at_ns), next_funding_ms(at_ns));
+    let (rate, after) = (Decimal::new(symbol.reference.funding_e8, 8), next + 8 * 3_600_000);
+    let data = Object::new().text("instType", "SWAP").text("instId", name);
+    let data = data.text("method", "current_period").text("fundingRate", rate);
+    let data = data.text("nextFundingRate", "").text("fundingTime", next);
+    let data = data.text("nextFundingTime", after).text("ts", ts).close();
+    push("funding-rate", symbol, &data)
+}
+
+pub(crate) fn is_swap(symbol: &Symbol) -> bool {
     symbol.spec.name.ends_with("-SWAP")
 }
 
@@ -191,18 +232,21 @@ impl Dialect for Okx {
                 fill_ticks: symbol.spec.mid_ticks,
                 lots: 41,
             };
-            out.push(liquidation(symbol, &old, at_ns + 44_000_000));
+            let at_ns = at_ns + 44_000_000;
+            out.push(Frame::received(at_ns, SOURCE, liquidation(symbol, &old, at_ns)));
         }
     }
 
     fn activity(&mut self, market: &Market, activity: &Activity, out: &mut Vec<Frame>) {
         let symbol = &market.symbols()[activity.symbol];
-        out.extend(activity.trades.iter().map(|fill| trade(symbol, fill, activity.at_ns)));
+        let at_ns = activity.at_ns;
+        let fills = activity.trades.iter().map(|fill| trade("trades", symbol, fill, at_ns));
+        out.extend(fills.map(|text| Frame::received(at_ns, SOURCE, text)));
         if let Some(forced) = activity.liquidation.filter(|_| is_swap(symbol)) {
-            out.push(liquidation(symbol, &forced, activity.at_ns));
+            out.push(Frame::received(at_ns, SOURCE, liquidation(symbol, &forced, at_ns)));
         }
         if !activity.trades.is_empty() {
-            out.extend(self.bbo(symbol, activity.symbol, activity.at_ns));
+            out.extend(self.bbo(symbol, activity.symbol, at_ns));
         }
     }
 
@@ -220,19 +264,10 @@ impl Dialect for Okx {
         if !is_swap(known) {
             return;
         }
-        let (ts, next, name) = (millis(at_ns), next_funding_ms(at_ns), &known.spec.name);
-        let mark = known.spec.grid.fine_price(known.reference.mark_tenths);
-        let data =
-            format!(r#"{{"instType":"SWAP","instId":"{name}","markPx":"{mark}","ts":"{ts}"}}"#);
-        out.push(push("mark-price", known, &data, at_ns));
+        out.push(Frame::received(at_ns, SOURCE, mark_price(known, at_ns)));
         // Funding comes every half minute or so, here at the top of each.
-        if (ts / 1000).is_multiple_of(30) {
-            let (rate, after) = (Decimal::new(known.reference.funding_e8, 8), next + 8 * 3_600_000);
-            let data = Object::new().text("instType", "SWAP").text("instId", name);
-            let data = data.text("method", "current_period").text("fundingRate", rate);
-            let data = data.text("nextFundingRate", "").text("fundingTime", next);
-            let data = data.text("nextFundingTime", after).text("ts", ts).close();
-            out.push(push("funding-rate", known, &data, at_ns));
+        if (millis(at_ns) / 1000).is_multiple_of(30) {
+            out.push(Frame::received(at_ns, SOURCE, funding_rate(known, at_ns)));
         }
     }
 

@@ -36,6 +36,10 @@ pub(crate) struct Connection {
     pub said_ns: u64,
     /// When it was pinged, if it has not answered.
     pub pinged_ns: Option<u64>,
+    /// A heartbeat that the client asked for, 0 = none.
+    pub heartbeat_ns: u64,
+    /// Whether the client showed its key.
+    pub known: bool,
     inbound: Window,
     requests: Window,
     due_ns: u64,
@@ -278,6 +282,8 @@ impl Desk {
             heard_ns: now_ns,
             said_ns: now_ns,
             pinged_ns: None,
+            heartbeat_ns: 0,
+            known: false,
             inbound: Window::default(),
             requests: Window::default(),
             due_ns: now_ns,

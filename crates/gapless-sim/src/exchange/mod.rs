@@ -24,9 +24,11 @@
 mod binance;
 mod budget;
 mod bybit;
+mod deribit;
 mod desk;
 pub mod faults;
 mod history;
+mod okx;
 mod setup;
 mod speaker;
 mod topic;
@@ -78,6 +80,8 @@ impl Exchange {
             Venue::BinanceSpot | Venue::BinanceUs | Venue::BinanceUsdm | Venue::BinanceCoinm => {
                 Box::new(binance::Binance::new(&setup))
             }
+            Venue::Okx => Box::new(okx::Okx::new(&setup)),
+            Venue::Deribit => Box::new(deribit::Deribit::new(&setup)),
             _ => Box::new(bybit::Bybit::new(&setup)),
         };
         let second_ns = setup.start_ns + SECOND_NS;
@@ -368,6 +372,7 @@ impl Exchange {
         let Some(stream) = desk.topic_mut(topic).stream.as_mut() else { return };
         let ids = speaker.number(stream, changes.is_empty(), at_ns);
         stream.said(ids.last, &changes, at_ns);
+        stream.fall = false;
         let restart = std::mem::take(&mut stream.restart);
         if desk.topic(topic).subscribers.is_empty() {
             return;

@@ -98,6 +98,8 @@ pub(crate) struct Stream {
     pub last: i64,
     /// When it last said something.
     pub said_ns: u64,
+    /// The next message's number is lower than the last one's.
+    pub fall: bool,
     /// The next message is a snapshot for everybody, as after a restart of the venue.
     pub restart: bool,
     bids: BTreeSet<i64>,
@@ -111,6 +113,7 @@ impl Stream {
             first: None,
             last: seq,
             said_ns: now_ns,
+            fall: false,
             restart: false,
             bids: BTreeSet::new(),
             asks: BTreeSet::new(),

@@ -6,8 +6,15 @@ use gapless_sim::exchange::{Answer, Exchange, Incoming, Request, Venue, Wire};
 use serde_json::Value;
 
 pub const SECOND_NS: u64 = 1_000_000_000;
-pub const VENUES: [Venue; 5] =
-    [Venue::BinanceSpot, Venue::BinanceUs, Venue::BinanceUsdm, Venue::BinanceCoinm, Venue::Bybit];
+pub const VENUES: [Venue; 7] = [
+    Venue::BinanceSpot,
+    Venue::BinanceUs,
+    Venue::BinanceUsdm,
+    Venue::BinanceCoinm,
+    Venue::Bybit,
+    Venue::Okx,
+    Venue::Deribit,
+];
 
 /// A price that orders and prints as its canonical text.
 fn canonical(text: &str) -> String {
@@ -110,6 +117,8 @@ impl Client {
         let path = match self.venue {
             Venue::BinanceUsdm => "/public/stream",
             Venue::Bybit => "/v5/public/linear",
+            Venue::Okx => "/ws/v5/public",
+            Venue::Deribit => "/ws/api/v2",
             _ => "/stream",
         };
         self.connected = exchange.connect(self.conn, &Request::get(path), now_ns).is_ok();
@@ -130,6 +139,16 @@ impl Client {
                 let args = list(&|name| format!("orderbook.50.{name}"));
                 format!(r#"{{"op":"subscribe","args":[{args}]}}"#)
             }
+            Venue::Okx => {
+                let arg = |n: &String| format!(r#"{{"channel":"books","instId":"{n}"}}"#);
+                let args = names.iter().map(arg).collect::<Vec<_>>().join(",");
+                format!(r#"{{"op":"subscribe","args":[{args}]}}"#)
+            }
+            Venue::Deribit => {
+                let list = list(&|name| format!("book.{name}.100ms"));
+                let params = format!(r#"{{"channels":[{list}]}}"#);
+                format!(r#"{{"id":1,"method":"public/subscribe","params":{params}}}"#)
+            }
             _ => {
                 let params = list(&|name| format!("{}@depth@100ms", name.to_lowercase()));
                 format!(r#"{{"method":"SUBSCRIBE","params":[{params}],"id":1}}"#)
@@ -141,6 +160,16 @@ impl Client {
         let Ok(message) = serde_json::from_str::<Value>(text) else { return };
         match self.venue {
             Venue::Bybit => self.hear_bybit(&message),
+            Venue::Okx => {
+                let (name, data) = (&message["arg"]["instId"], &message["data"][0]);
+                let snapshot = message["action"] == "snapshot";
+                self.hear_chain(name, snapshot, [&data["prevSeqId"], &data["seqId"]], data);
+            }
+            Venue::Deribit => {
+                let data = &message["params"]["data"];
+                let ids = [&data["prev_change_id"], &data["change_id"]];
+                self.hear_chain(&data["instrument_name"], data["type"] == "snapshot", ids, data);
+            }
             _ => self.hear_binance(&message["data"]),
         }
     }
@@ -190,12 +219,29 @@ impl Client {
         book.seq = Some(u);
     }
 
+    /// OKX and Deribit: each message names the one before.
+    fn hear_chain(&mut self, name: &Value, snapshot: bool, ids: [&Value; 2], data: &Value) {
+        let (Some(name), Some(seq)) = (name.as_str(), ids[1].as_i64()) else { return };
+        let book = self.books.entry(name.to_owned()).or_default();
+        if snapshot {
+            *book = Book::default();
+        } else if book.seq.is_none() || (ids[0].as_i64() != book.seq && book.seq >= Some(seq)) {
+            return;
+        } else if ids[0].as_i64() != book.seq {
+            self.gaps += 1;
+            *book = Book { asked: true, ..Book::default() };
+            return;
+        }
+        book.apply([&data["bids"], &data["asks"]]);
+        book.seq = Some(seq);
+    }
+
     /// Asks for what is missing: snapshots over REST, or topics again.
     fn heal(&mut self, exchange: &mut Exchange, now_ns: u64) {
         let names: Vec<String> = self.books.keys().cloned().collect();
         for name in names {
             let book = &self.books[&name];
-            if self.venue == Venue::Bybit && book.asked {
+            if book.asked {
                 let again = self.subscribe(std::slice::from_ref(&name));
                 let drop = again.replace("subscribe", "unsubscribe");
                 exchange.receive(self.conn, Incoming::Text(&drop), now_ns);
