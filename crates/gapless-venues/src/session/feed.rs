@@ -1,0 +1,88 @@
+//! A book takes something: what changed is told, and what it wants is noted and asked for.
+
+use super::{Action, Handler, SNAPSHOT_WAIT_NS, Stage};
+use crate::books::{BookEntry, BookId, Books};
+use gapless_book::book::{Change, Observer};
+use gapless_book::event::{Level, Side};
+use gapless_book::local::{Demand, LocalBook, Outcome, State};
+use gapless_book::sequence::{Bridge, Chain, Verdict};
+
+/// Applies something to many books and tells the handler of those that changed.
+pub(super) fn for_books<H: Handler>(
+    books: &mut Books,
+    now_ns: i64,
+    which: impl Fn(&BookEntry) -> bool,
+    what: impl Fn(&mut LocalBook) -> Outcome,
+    handler: &mut H,
+) {
+    for index in 0..books.len() {
+        let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
+        let Some(entry) = books.get_mut(id).filter(|entry| which(entry)) else { continue };
+        let outcome = what(&mut entry.local);
+        finish(id, entry, outcome, now_ns, handler);
+    }
+}
+
+/// Notes what a book wants after an outcome, and tells the handler.
+pub(super) fn finish<H: Handler>(
+    id: BookId,
+    entry: &mut BookEntry,
+    outcome: Outcome,
+    now_ns: i64,
+    handler: &mut H,
+) {
+    if entry.local.state().0 == State::Live {
+        entry.resync.healed();
+    }
+    if let (Verdict::Gap { expected, got }, Chain::Loose) =
+        (outcome.verdict, entry.local.rule().chain)
+    {
+        handler.action(&Action::Repeat { book: id, from: expected, to: got - 1 });
+    }
+    if outcome.demand != Demand::None {
+        entry.resync.wanted = outcome.demand;
+    } else if matches!(outcome.verdict, Verdict::Ignore | Verdict::Hold) {
+        entry.resync.waiting_since_ns = entry.resync.waiting_since_ns.min(now_ns);
+    }
+    handler.book(id, entry, &outcome);
+    act(id, entry, now_ns, handler);
+}
+
+/// A book that got deltas but no snapshot for too long asks for one.
+pub(super) fn overdue(entry: &mut BookEntry, now_ns: i64) {
+    let since = entry.resync.waiting_since_ns;
+    if since == i64::MAX || now_ns.saturating_sub(since) < SNAPSHOT_WAIT_NS {
+        return;
+    }
+    entry.resync.waiting_since_ns = now_ns;
+    entry.resync.wanted = match entry.local.rule().bridge {
+        Bridge::InStream => Demand::Resubscribe,
+        _ => Demand::Snapshot,
+    };
+}
+
+pub(super) fn act<H: Handler>(id: BookId, entry: &mut BookEntry, now_ns: i64, handler: &mut H) {
+    match entry.resync.due(now_ns) {
+        Demand::None => {}
+        Demand::Snapshot => handler.action(&Action::Fetch(id)),
+        Demand::Resubscribe => handler.action(&Action::Resubscribe(id)),
+    }
+}
+
+/// Tells the handler of one book's levels and stages.
+pub(super) struct Watch<'h, H> {
+    pub id: BookId,
+    pub handler: &'h mut H,
+}
+
+impl<H: Handler> Observer for Watch<'_, H> {
+    #[inline]
+    fn level(&mut self, side: Side, level: Level, change: Change) {
+        self.handler.level(self.id, side, level, change);
+    }
+
+    #[inline]
+    fn sequenced(&mut self) {
+        self.handler.stage(Stage::Sequenced);
+    }
+}

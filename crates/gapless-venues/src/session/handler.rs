@@ -1,0 +1,149 @@
+//! What a session tells its driver, and what it asks of it.
+
+use crate::books::{BookEntry, BookId};
+use crate::wire::Reject;
+use gapless_book::book::Change;
+use gapless_book::event::{Event, Level, Side};
+use gapless_book::local::Outcome;
+
+/// Points on the way of a book message where its time may be stamped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The frame is an event.
+    Parsed,
+    /// The sequencer has decided.
+    Sequenced,
+    /// The book stands.
+    Applied,
+}
+
+/// What the connection needs its driver to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action<'a> {
+    /// Send this text now, ahead of anything queued.
+    Send(&'a str),
+    /// Fetch the REST snapshot of a book.
+    Fetch(BookId),
+    /// End and renew the subscription of a book.
+    Resubscribe(BookId),
+    /// Ask the relay to repeat these numbers of a book.
+    Repeat {
+        /// Whose.
+        book: BookId,
+        /// First number.
+        from: i64,
+        /// Last number.
+        to: i64,
+    },
+    /// Ask the relay to repeat what its notice names; raw JSON to send back.
+    RepeatNotice(&'a str),
+    /// Open a replacement and move over before this connection ends.
+    Replace,
+    /// Close and connect anew: too much of what it sends cannot be read.
+    Reconnect,
+    /// The venue refused a topic; raw JSON or name.
+    SubscribeFailed(&'a str),
+    /// The venue answered a request.
+    Acked(&'a str),
+    /// The venue refused a request: id, code, words.
+    Refused {
+        /// The request's id.
+        id: &'a str,
+        /// The venue's code.
+        code: &'a str,
+        /// Its words.
+        message: &'a str,
+    },
+}
+
+/// Is told of everything that a session sees. Every method has an empty default.
+pub trait Handler {
+    /// An event, and the book that it belongs to if it is a book's.
+    fn event(&mut self, event: &Event<'_>, book: Option<BookId>) {
+        let _ = (event, book);
+    }
+
+    /// A level changed.
+    #[inline]
+    fn level(&mut self, book: BookId, side: Side, level: Level, change: Change) {
+        let _ = (book, side, level, change);
+    }
+
+    /// A book took a message, or its state was changed by something else.
+    fn book(&mut self, id: BookId, book: &BookEntry, outcome: &Outcome) {
+        let _ = (id, book, outcome);
+    }
+
+    /// A frame or element was refused.
+    fn reject(&mut self, reject: &Reject<'_>) {
+        let _ = reject;
+    }
+
+    /// A message could not be attributed to any book and was dropped.
+    fn unattributed(&mut self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// A book message reached a stage.
+    #[inline]
+    fn stage(&mut self, stage: Stage) {
+        let _ = stage;
+    }
+
+    /// The driver is asked to act.
+    fn action(&mut self, action: &Action<'_>) {
+        let _ = action;
+    }
+}
+
+impl Handler for () {}
+
+/// One connection among those that a watcher is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(pub u32);
+
+/// What passed over a connection, as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wire<'a> {
+    /// It was opened to this URL, keys left out.
+    Opened(&'a str),
+    /// A text frame was sent.
+    Sent(&'a str),
+    /// A text frame came.
+    Text(&'a [u8]),
+    /// A binary frame came.
+    Binary(&'a [u8]),
+    /// An HTTP request was answered.
+    Answer {
+        /// Its URL, keys left out.
+        url: &'a str,
+        /// Body of the answer.
+        body: &'a [u8],
+    },
+    /// It ended, for this reason.
+    Closed(&'a str),
+}
+
+/// Is told of everything on several connections, and whose it is.
+pub trait Watcher: Handler {
+    /// What follows belongs to this connection.
+    fn line(&mut self, line: LineId) {
+        let _ = line;
+    }
+
+    /// Something passed over the connection, now, ns since the epoch; what it means is told next.
+    #[inline]
+    fn wire(&mut self, now_ns: i64, wire: &Wire<'_>) {
+        let _ = (now_ns, wire);
+    }
+
+    /// What was shown of one connection's books is from now on shown of another's, which carries
+    /// the same topics.
+    fn moved(&mut self, from: LineId, to: LineId) {
+        let _ = (from, to);
+    }
+}
+
+impl Watcher for () {}
