@@ -3,7 +3,7 @@
 //! Invariant: never more than [`HELD_MAX`] messages or [`HELD_LEVELS_MAX`] levels; when full,
 //! everything is dropped and the caller counts a loss (protocols.md 0.2 rule 10).
 
-use crate::event::{BookKind, BookMessage, Level, LevelExtra, Scales, SeqInfo};
+use crate::event::{BookKind, BookMessage, Level, LevelExtra, Scales, SeqInfo, Times};
 use alloc::vec::Vec;
 
 /// Most messages held.
@@ -16,6 +16,7 @@ struct Entry {
     kind: BookKind,
     seq: SeqInfo,
     scales: Scales,
+    times: Times,
     bids: usize,
     asks: usize,
     extras: usize,
@@ -31,7 +32,7 @@ pub struct Held {
 
 impl Held {
     /// Keeps a message; `false` if it was full and is now empty.
-    pub fn push(&mut self, message: &BookMessage<'_>) -> bool {
+    pub fn push(&mut self, message: &BookMessage<'_>, times: &Times) -> bool {
         let more = message.bids.len() + message.asks.len();
         if self.entries.len() >= HELD_MAX || self.levels.len() + more > HELD_LEVELS_MAX {
             self.clear();
@@ -41,6 +42,7 @@ impl Held {
             kind: message.kind,
             seq: message.seq,
             scales: message.scales,
+            times: *times,
             bids: message.bids.len(),
             asks: message.asks.len(),
             extras: message.extras.len(),
@@ -75,21 +77,38 @@ impl Held {
         self.entries.iter().map(|entry| &entry.seq)
     }
 
+    /// Numbers and stamps of the first message.
+    #[must_use]
+    pub fn front(&self) -> Option<(&SeqInfo, &Times)> {
+        self.entries.first().map(|entry| (&entry.seq, &entry.times))
+    }
+
+    /// Drops the first messages; all if there are no more.
+    pub fn drop_front(&mut self, count: usize) {
+        let count = count.min(self.entries.len());
+        let dropped = self.entries.drain(..count);
+        let (levels, extras) = dropped.fold((0, 0), |(levels, extras), entry| {
+            (levels + entry.bids + entry.asks, extras + entry.extras)
+        });
+        self.levels.drain(..levels.min(self.levels.len()));
+        self.extras.drain(..extras.min(self.extras.len()));
+    }
+
     /// Whether any message inserts a level.
     #[must_use]
     pub fn inserts(&self) -> bool {
         self.levels.iter().any(|level| level.qty != 0)
     }
 
-    /// The messages in order.
-    pub fn messages(&self) -> impl Iterator<Item = BookMessage<'_>> {
+    /// The messages in order, each with its stamps.
+    pub fn messages(&self) -> impl Iterator<Item = (BookMessage<'_>, Times)> {
         let (mut levels, mut extras) = (&self.levels[..], &self.extras[..]);
         self.entries.iter().map(move |entry| {
             let (bids, rest) = levels.split_at(entry.bids.min(levels.len()));
             let (asks, rest) = rest.split_at(entry.asks.min(rest.len()));
             let (own, others) = extras.split_at(entry.extras.min(extras.len()));
             (levels, extras) = (rest, others);
-            BookMessage {
+            let message = BookMessage {
                 kind: entry.kind,
                 seq: entry.seq,
                 scales: entry.scales,
@@ -97,7 +116,8 @@ impl Held {
                 asks,
                 extras: own,
                 depth_limit: None,
-            }
+            };
+            (message, entry.times)
         })
     }
 }

@@ -20,6 +20,7 @@ mod counters;
 pub mod decimal;
 pub mod event;
 pub mod held;
+pub mod lines;
 pub mod local;
 pub mod publish;
 pub mod sequence;

@@ -230,6 +230,17 @@ impl Book {
         Ok(())
     }
 
+    /// Becomes a copy of another book.
+    pub fn replace<O: Observer>(&mut self, other: &Self, observer: &mut O) {
+        self.clone_from(other);
+        self.touched = [Touched::Everything; 2];
+        for side in [Side::Bid, Side::Ask] {
+            for level in other.side(side).iter() {
+                observer.level(side, level, Change::Inserted);
+            }
+        }
+    }
+
     /// Applies a delta: sizes are absolute, in array order, the last entry of a price wins.
     ///
     /// # Errors

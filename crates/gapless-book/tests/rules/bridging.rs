@@ -1,7 +1,7 @@
 //! From nothing to live: what is held, which snapshot joins it, what a snapshot is worth.
 
 use crate::script::*;
-use gapless_book::event::{SeqInfo, Side};
+use gapless_book::event::{SeqInfo, Side, Times};
 use gapless_book::held::{HELD_LEVELS_MAX, HELD_MAX, Held};
 use gapless_book::local::{EMPTY_MAX, Integrity, REFUSED_MAX};
 use gapless_book::sequence::{Join, Sequencer};
@@ -482,7 +482,7 @@ fn what_is_held_is_bounded_in_levels_and_comes_back_as_it_was() {
     assert_eq!((held.len(), held.is_empty(), held.inserts()), (2, false, true));
     let ids: Vec<_> = held.ids().map(|ids| ids.last).collect();
     assert_eq!(ids, [Some(1), Some(2)]);
-    let back: Vec<_> = held.messages().map(|m| (m.bids.len(), m.asks.to_vec())).collect();
+    let back: Vec<_> = held.messages().map(|(m, _)| (m.bids.len(), m.asks.to_vec())).collect();
     assert_eq!(back, [(HELD_LEVELS_MAX - 3, vec![]), (1, small.asks.clone())]);
     // One more fits exactly; the next is too much.
     assert!(push(&mut held, &bare(SeqInfo::default()).bid(1, 1)));
@@ -490,7 +490,7 @@ fn what_is_held_is_bounded_in_levels_and_comes_back_as_it_was() {
     assert!(!push(&mut held, &bare(SeqInfo::default()).ask(1, 1)));
     assert!(held.is_empty());
     assert!(push(&mut held, &small));
-    assert_eq!(held.messages().map(|m| m.bids.len()).collect::<Vec<_>>(), [1]);
+    assert_eq!(held.messages().map(|(m, _)| m.bids.len()).collect::<Vec<_>>(), [1]);
     let mut removals = Held::default();
     assert!(push(&mut removals, &bare(SeqInfo::default()).bid(1, 0)));
     assert!(!removals.inserts());
@@ -499,15 +499,18 @@ fn what_is_held_is_bounded_in_levels_and_comes_back_as_it_was() {
 fn push(held: &mut Held, sent: &Sent) -> bool {
     use gapless_book::event::{BookMessage, LevelExtra};
     let extras = vec![LevelExtra { extra: 4, ..LevelExtra::default() }; 1];
-    held.push(&BookMessage {
-        kind: sent.kind,
-        seq: sent.seq,
-        scales: sent.scales,
-        bids: &sent.bids,
-        asks: &sent.asks,
-        extras: if sent.bids.len() == 1 && sent.asks.is_empty() { &extras } else { &[] },
-        depth_limit: None,
-    })
+    held.push(
+        &BookMessage {
+            kind: sent.kind,
+            seq: sent.seq,
+            scales: sent.scales,
+            bids: &sent.bids,
+            asks: &sent.asks,
+            extras: if sent.bids.len() == 1 && sent.asks.is_empty() { &extras } else { &[] },
+            depth_limit: None,
+        },
+        &Times::default(),
+    )
 }
 
 #[test]
