@@ -226,7 +226,12 @@ impl Levels {
     ///
     /// The same levels as [`Levels::iter`] gives, page by page and so faster.
     pub fn top(&self, out: &mut [Level]) -> usize {
-        self.fill(self.entries(), 0, out)
+        let done = self.near.walk_from(self.best).fill(out, self.flip);
+        if done == out.len() {
+            return done;
+        }
+        // Rare enough that what was found is looked for again.
+        self.fill(self.entries(), out)
     }
 
     /// As [`Levels::top`], of the levels that are worse than a price, whether or not it is held:
@@ -239,15 +244,12 @@ impl Levels {
             return 0;
         };
         *slot = self.level(key, qty);
-        self.fill(entries, 1, out)
+        1 + self.fill(entries, out.get_mut(1..).unwrap_or_default())
     }
 
     #[inline]
-    fn fill(&self, mut entries: Entries<'_>, mut done: usize, out: &mut [Level]) -> usize {
-        if entries.is_near {
-            let rest = out.get_mut(done..).unwrap_or_default();
-            done += entries.near.fill(rest, self.flip);
-        }
+    fn fill(&self, mut entries: Entries<'_>, out: &mut [Level]) -> usize {
+        let mut done = if entries.is_near { entries.near.fill(out, self.flip) } else { 0 };
         for slot in out.iter_mut().skip(done) {
             let Some((key, qty)) = entries.next() else { break };
             *slot = self.level(key, qty);

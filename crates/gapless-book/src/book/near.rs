@@ -161,13 +161,33 @@ impl NearWalk<'_> {
     /// Writes levels to the front of `out`, as many as there are and fit, and counts them.
     #[inline]
     pub(super) fn fill(&mut self, out: &mut [Level], flip: u64) -> usize {
-        let mut done = 0;
-        for slot in out {
-            let Some((key, qty)) = self.next() else { break };
-            *slot = Level { price: (key ^ flip) as i64, qty };
-            done += 1;
+        let (len, mut out) = (out.len(), out.iter_mut());
+        let mask = self.near.sizes.len().wrapping_sub(1);
+        while !self.is_at_end() {
+            let sizes = self.near.sizes.get(self.first as usize & mask..);
+            let Some(sizes) = sizes.and_then(|sizes| sizes.first_chunk::<64>()) else { break };
+            while self.bits != 0 {
+                let Some(slot) = out.next() else { return len };
+                let bit = self.bits.trailing_zeros();
+                self.bits &= self.bits - 1;
+                let qty = sizes.get(bit as usize).copied().unwrap_or(0);
+                *slot = Level { price: ((self.first + u64::from(bit)) ^ flip) as i64, qty };
+            }
         }
-        done
+        len - out.len()
+    }
+
+    /// Goes on to the next 64 keys of which one is held, if there are none left of these. Says
+    /// whether there are no more.
+    #[inline(always)]
+    fn is_at_end(&mut self) -> bool {
+        while self.bits == 0 {
+            let Some(more) = self.more.checked_sub(1) else { return true };
+            self.more = more;
+            self.first += 64;
+            self.bits = self.near.word(self.first);
+        }
+        false
     }
 }
 
@@ -176,10 +196,8 @@ impl Iterator for NearWalk<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<(u64, i64)> {
-        while self.bits == 0 {
-            self.more = self.more.checked_sub(1)?;
-            self.first += 64;
-            self.bits = self.near.word(self.first);
+        if self.is_at_end() {
+            return None;
         }
         let key = self.first + u64::from(self.bits.trailing_zeros());
         self.bits &= self.bits - 1;
