@@ -3,16 +3,17 @@
 
 use gapless_book::event::{Level, Scales};
 use gapless_tests::level_texts::{self, SHAPES};
-use gapless_venues::kernel::{FrameBuf, Isa, Shape, levels};
+use gapless_venues::kernel::{Arrays, FrameBuf, Isa, Shape, levels};
 use proptest::prelude::*;
 
 /// What every kernel makes of the array at `lead` in a frame: where it ends and its levels.
 fn kernels(shape: Shape, scales: Scales, frame: &[u8], lead: usize) -> Option<(usize, Vec<Level>)> {
     let mut buffer = FrameBuf::new();
     let mut first = None;
-    for isa in Isa::available() {
+    let ways = [Arrays::new(shape, scales), Arrays::ragged(shape, scales)];
+    for (isa, mut arrays) in Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays))) {
         let mut out = Vec::new();
-        let end = levels(isa, shape, buffer.fill(frame), lead, scales, &mut out);
+        let end = levels(isa, &mut arrays, buffer.fill(frame), lead, &mut out);
         let answer = end.map(|end| (end, out));
         let first = first.get_or_insert_with(|| answer.clone());
         let text = || String::from_utf8_lossy(frame);

@@ -5,7 +5,7 @@
 use gapless_book::event::{Level, Scales};
 use gapless_tests::guard_page::{BEGINS, ENDS, GuardAllocator};
 use gapless_tests::level_texts;
-use gapless_venues::kernel::{FrameBuf, Isa, PAD, Shape, levels};
+use gapless_venues::kernel::{Arrays, FrameBuf, Isa, PAD, Shape, levels};
 
 #[global_allocator]
 static ALLOCATOR: GuardAllocator = GuardAllocator;
@@ -14,9 +14,11 @@ static ALLOCATOR: GuardAllocator = GuardAllocator;
 fn read(buffer: &FrameBuf, from: usize, shape: Shape, scales: Scales, lead: usize) {
     let whole = buffer.frame();
     let frame = whole.slice(from, whole.len()).unwrap();
-    let mut answers = Isa::available().map(|isa| {
+    let ways = [Arrays::new(shape, scales), Arrays::ragged(shape, scales)];
+    let ways = Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays)));
+    let mut answers = ways.map(|(isa, mut arrays)| {
         let mut out: Vec<Level> = Vec::new();
-        (levels(isa, shape, frame, lead, scales, &mut out), out)
+        (levels(isa, &mut arrays, frame, lead, &mut out), out)
     });
     let first = answers.next().unwrap();
     assert!(answers.all(|answer| answer == first), "{shape:?}");

@@ -6,7 +6,7 @@
 
 use gapless_book::decimal::{Decimal, SCALE_MAX};
 use gapless_book::event::{BookKind, Level, Scales, SeqInfo};
-use gapless_venues::kernel::{FrameBuf, Isa, Shape, levels};
+use gapless_venues::kernel::{Arrays, FrameBuf, Isa, Shape, levels};
 use gapless_venues::scan::Value;
 use gapless_venues::scratch::{LevelForm, Scratch};
 
@@ -45,9 +45,11 @@ pub fn kernels(data: &[u8]) {
     let lead = usize::from(lead % 80);
     let frame = [&vec![b'x'; lead], array].concat();
     let mut buffer = FrameBuf::new();
-    let mut answers = Isa::available().map(|isa| {
+    let ways = [Arrays::new(shape, scales), Arrays::ragged(shape, scales)];
+    let ways = Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays)));
+    let mut answers = ways.map(|(isa, mut arrays)| {
         let mut out = Vec::new();
-        let end = levels(isa, shape, buffer.fill(&frame), lead, scales, &mut out);
+        let end = levels(isa, &mut arrays, buffer.fill(&frame), lead, &mut out);
         assert!(end.is_some() || out.is_empty(), "{} leaves something behind", isa.name());
         (isa, end.map(|end| (end, out)))
     });

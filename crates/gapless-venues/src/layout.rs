@@ -5,8 +5,8 @@
 //! own and whose numbers are digits without a superfluous zero, each as long as it was. What is
 //! laid out otherwise, the template reads piece by piece and has fitted again.
 
-use crate::kernel::{self, CHUNK, Chunk, Digits, Frame, Isa};
-use crate::template::{Fields, Slot, iso_nanos};
+use crate::kernel::{self, CHUNK, Chunk, DIGITS, Digits, Frame, Isa};
+use crate::template::{Fields, IsoDate, Slot, iso_nanos_near};
 
 /// How a part of a frame is laid out.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,9 @@ pub(crate) struct Layout {
     len: usize,
     /// It is known.
     fits: bool,
+    /// The part if it is short and has no number, which is what stands between and behind arrays:
+    /// its bytes, and which of them count.
+    short: Option<[u128; 2]>,
     /// Parts that were of this kind but not so laid out, since the last that was.
     misses: u8,
 }
@@ -32,6 +35,9 @@ const MISSES_MAX: u8 = 8;
 /// digit while a feed runs make nothing grow.
 const SPARE: usize = 4;
 
+/// Most bytes of a part that is compared at once.
+const SHORT: usize = size_of::<u128>();
+
 /// An ISO 8601 time that keeps its place.
 #[derive(Clone, Copy, Debug)]
 struct Time {
@@ -39,12 +45,13 @@ struct Time {
     /// Offset in the part of its first byte.
     at: usize,
     len: usize,
+    date: IsoDate,
 }
 
 impl Layout {
     /// Knows nothing; the next part is fitted.
     pub(crate) fn forget(&mut self) {
-        (self.fits, self.misses) = (false, MISSES_MAX);
+        (self.fits, self.short, self.misses) = (false, None, MISSES_MAX);
     }
 
     /// Counts a part that was not so laid out. Says whether it is time to fit it.
@@ -62,6 +69,22 @@ impl Layout {
         at: usize,
         fields: &mut Fields,
     ) -> Option<usize> {
+        if let Some([bytes, literal]) = self.short {
+            let text = frame.padded().get(at..)?.first_chunk::<SHORT>()?;
+            let differing = (u128::from_le_bytes(*text) ^ bytes) & literal;
+            return (differing == 0).then_some(at + self.len);
+        }
+        self.read_long(isa, frame, at, fields)
+    }
+
+    #[inline]
+    fn read_long(
+        &mut self,
+        isa: Isa,
+        frame: Frame<'_>,
+        at: usize,
+        fields: &mut Fields,
+    ) -> Option<usize> {
         if !self.fits {
             return None;
         }
@@ -72,8 +95,9 @@ impl Layout {
         for (slot, number) in self.slots.iter().zip(&numbers) {
             fields.set(*slot, *number);
         }
-        for time in &self.times {
-            let (nanos, len) = iso_nanos(frame.padded().get(at + time.at..)?)?;
+        for time in &mut self.times {
+            let text = frame.padded().get(at + time.at..)?;
+            let (nanos, len) = iso_nanos_near(text, &mut time.date)?;
             if len != time.len {
                 return None;
             }
@@ -108,6 +132,8 @@ impl Layout {
             }
             self.chunks.push(chunk);
         }
+        let text = frame.get(from..).unwrap_or_default();
+        self.short = if spans.is_empty() { short(text) } else { None };
     }
 
     /// Keeps the place of a number. `None` if it is signed, too long or stands too near to the
@@ -116,14 +142,23 @@ impl Layout {
         let (slot, start, end) = span;
         let text = frame.get(start..end)?;
         if text.get(4) == Some(&b'-') {
-            self.times.push(Time { slot, at: start - from, len: text.len() });
+            let date = IsoDate::default();
+            self.times.push(Time { slot, at: start - from, len: text.len(), date });
             return Some(());
         }
-        if text.first() == Some(&b'-') || end < CHUNK {
+        if text.first() == Some(&b'-') || end < DIGITS {
             return None;
         }
         self.digits.push(Digits::new(end - from, text.len())?);
         self.slots.push(slot);
         Some(())
     }
+}
+
+/// A part of a few bytes as [`Layout::short`].
+fn short(text: &[u8]) -> Option<[u128; 2]> {
+    let (mut bytes, mut literal) = ([0; SHORT], [0; SHORT]);
+    bytes.get_mut(..text.len())?.copy_from_slice(text);
+    literal.get_mut(..text.len())?.fill(u8::MAX);
+    Some([u128::from_le_bytes(bytes), u128::from_le_bytes(literal)])
 }

@@ -5,7 +5,7 @@
 //! only frames that differ from its own in those places, so every other byte means what the
 //! general parser found it to mean; one different byte, and the general parser decides again.
 
-use crate::kernel::{self, Frame, Isa, Shape};
+use crate::kernel::{self, Arrays, Frame, Isa, Shape};
 use crate::layout::Layout;
 use crate::swar::{self, above_nine};
 use gapless_book::event::{Level, Scales};
@@ -57,7 +57,7 @@ const PARTS_MAX: usize = 3;
 const LITERALS_MAX: usize = 2_048;
 
 /// Bytes compared at once.
-const CHUNK: usize = kernel::CHUNK;
+const CHUNK: usize = 16;
 
 /// What a template read from a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,9 +139,8 @@ pub struct Template {
     /// The literal bytes of all parts, then [`CHUNK`] zeros.
     literals: Vec<u8>,
     parts: [Part; PARTS_MAX],
-    shape: Shape,
+    arrays: Arrays,
     tag: u32,
-    scales: Scales,
 }
 
 impl Template {
@@ -168,9 +167,8 @@ impl Template {
         Self {
             literals: Vec::new(),
             parts: Default::default(),
-            shape: Shape::QuotedPairs,
+            arrays: Arrays::new(Shape::QuotedPairs, Scales::default()),
             tag: 0,
-            scales: Scales::default(),
         }
     }
 
@@ -189,7 +187,7 @@ impl Template {
             part.array = None;
             part.layout.forget();
         }
-        (self.shape, self.tag, self.scales) = (shape, tag, scales);
+        (self.arrays, self.tag) = (Arrays::new(shape, scales), tag);
         self.cut(frame, marks).is_some()
     }
 
@@ -243,7 +241,7 @@ impl Template {
 
     #[inline]
     fn read_parts(&mut self, isa: Isa, frame: Frame<'_>, out: &mut Vec<Level>) -> Option<Fields> {
-        let mut fields = Fields { tag: self.tag, scales: self.scales, ..Fields::default() };
+        let mut fields = Fields { tag: self.tag, scales: self.arrays.scales, ..Fields::default() };
         let mut at = 0;
         for part in &mut self.parts {
             at = match part.layout.read(isa, frame, at, &mut fields) {
@@ -252,7 +250,7 @@ impl Template {
             };
             let Some(slot) = part.array else { break };
             let from = out.len();
-            at = kernel::levels(isa, self.shape, frame, at, self.scales, out)?;
+            at = kernel::levels(isa, &mut self.arrays, frame, at, out)?;
             let range = from..out.len();
             if slot == Slot::Bids { fields.bids = range } else { fields.asks = range }
         }
@@ -264,7 +262,7 @@ impl Template {
         let same = |(ours, theirs): (&Part, &Part)| {
             ours.pieces == theirs.pieces && ours.tail == theirs.tail && ours.array == theirs.array
         };
-        self.shape == other.shape
+        self.arrays.shape == other.arrays.shape
             && self.literals == other.literals
             && self.parts.iter().zip(&other.parts).all(same)
     }
@@ -277,7 +275,7 @@ impl Template {
 
     /// Levels come out at these scales from now on.
     pub const fn set_scales(&mut self, scales: Scales) {
-        self.scales = scales;
+        self.arrays.scales = scales;
     }
 }
 
@@ -291,7 +289,7 @@ fn keep(literals: &mut Vec<u8>, literal: &[u8]) -> Option<Literal> {
 
 impl Part {
     /// Reads the part piece by piece; numbers may have any length. Returns the offset after it.
-    #[cold]
+    #[inline(never)]
     fn read(
         &mut self,
         literals: &[u8],
@@ -299,25 +297,43 @@ impl Part {
         from: usize,
         fields: &mut Fields,
     ) -> Option<usize> {
-        let mut spans = [(Slot::VenueTime, 0, 0); NUMBERS];
+        let end = self.walk(literals, frame, from, |slot, number, _| fields.set(slot, number))?;
+        if self.layout.missed() {
+            let mut spans = [(Slot::VenueTime, 0, 0); NUMBERS];
+            let mut rest = spans.iter_mut();
+            self.walk(literals, frame, from, |slot, _, range| {
+                if let Some(span) = rest.next() {
+                    *span = (slot, range.start, range.end);
+                }
+            })?;
+            let spans = spans.get(..self.pieces.len())?;
+            self.layout.fit(frame.bytes().get(..end)?, from, spans);
+        }
+        Some(end)
+    }
+
+    /// Compares and reads the pieces, gives each number and its place to `each`, and returns the
+    /// offset after the part.
+    #[inline(always)]
+    fn walk(
+        &self,
+        literals: &[u8],
+        frame: Frame<'_>,
+        from: usize,
+        mut each: impl FnMut(Slot, i64, Range<usize>),
+    ) -> Option<usize> {
         let mut at = from;
-        for (piece, span) in self.pieces.iter().zip(&mut spans) {
+        for piece in &self.pieces {
             at = piece.literal.compare(literals, frame, at)?;
             let text = frame.padded().get(at..)?;
             let (number, len) = match piece.form {
                 Form::Iso { len } => iso_nanos(text).filter(|(_, end)| *end == usize::from(len))?,
                 Form::Integer | Form::Levels => integer(text)?,
             };
-            fields.set(piece.slot, number);
-            *span = (piece.slot, at, at + len);
+            each(piece.slot, number, at..at + len);
             at += len;
         }
-        let end = self.tail.compare(literals, frame, at)?;
-        if self.layout.missed() {
-            let spans = spans.get(..self.pieces.len())?;
-            self.layout.fit(frame.bytes().get(..end)?, from, spans);
-        }
-        Some(end)
+        self.tail.compare(literals, frame, at)
     }
 }
 
@@ -384,18 +400,40 @@ fn integer(text: &[u8]) -> Option<(i64, usize)> {
 /// Nanoseconds since the epoch of the ISO 8601 text at the start of `text`, and its length.
 /// `2026-11-20T20:40:31Z` with 0 to 9 decimals of the second; always UTC.
 pub(crate) fn iso_nanos(text: &[u8]) -> Option<(i64, usize)> {
-    let date = pairs(text, 0, b"0000-00-")?;
-    let time = pairs(text, 8, b"00T00:00")?;
+    iso_nanos_near(text, &mut IsoDate::default())
+}
+
+/// The date of an ISO 8601 time that was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IsoDate {
+    text: [u8; 10],
+    /// Days since the epoch.
+    days: i64,
+}
+
+/// As [`iso_nanos`], where the date is most likely the one of the time before.
+#[inline]
+pub(crate) fn iso_nanos_near(text: &[u8], date: &mut IsoDate) -> Option<(i64, usize)> {
+    let today = text.first_chunk()?;
+    if *today != date.text {
+        *date = IsoDate { text: *today, days: iso_days(text)? };
+    }
+    let [_, _, _, hour, _, _, minute, _] = pairs(text, 8, b"00T00:00")?;
     let second = pairs(text, 11, b"00:00:00")?[6];
-    let [century, _, year, _, _, month, ..] = date;
-    let [day, _, _, hour, _, _, minute, _] = time;
-    let days = days_since_epoch(century * 100 + year, month, day)?;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let (nanos, len) = second_fraction(text.get(19..)?)?;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    let seconds = ((date.days * 24 + hour) * 60 + minute) * 60 + second;
     Some((seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?, 19 + len))
+}
+
+/// Days since the epoch of the date at the start of `text`.
+#[cold]
+fn iso_days(text: &[u8]) -> Option<i64> {
+    let [century, _, year, _, _, month, ..] = pairs(text, 0, b"0000-00-")?;
+    let day = pairs(text, 8, b"00T00:00")?[0];
+    days_since_epoch(century * 100 + year, month, day)
 }
 
 /// The two-digit numbers that begin at each of the eight bytes from `at` on, where `form` has

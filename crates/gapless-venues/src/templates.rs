@@ -25,6 +25,12 @@ const NAME_END: usize = 40;
 /// Most ways to make a key of a frame; further ones replace each other in turn.
 const PREFIXES_MAX: usize = 16;
 
+/// Places for guesses.
+const GUESSES: usize = 512;
+
+/// Fewer bytes that count in every prefix say too little of a frame for a guess.
+const COMMON_MIN: u32 = 16;
+
 /// No template.
 const NONE: u16 = u16::MAX;
 
@@ -45,6 +51,11 @@ pub struct Templates {
     buckets: Box<[u16]>,
     /// How frames begin: tried in the order in which they were seen.
     prefixes: Vec<Prefix>,
+    /// What all of them have in common: names of different lengths make several prefixes, and with
+    /// many symbols the right one cannot be foreseen.
+    common: Prefix,
+    /// The template that last read a frame with such bytes in common.
+    guesses: Box<[u16]>,
     /// The prefix that is replaced next.
     oldest: usize,
     /// Where the search for one to replace goes on.
@@ -67,6 +78,8 @@ impl Templates {
             entries: Vec::new(),
             buckets: vec![NONE; TEMPLATES_MAX].into_boxed_slice(),
             prefixes: Vec::new(),
+            common: Prefix::NOTHING,
+            guesses: vec![NONE; GUESSES].into_boxed_slice(),
             oldest: 0,
             hand: 0,
             draft: Template::blank(),
@@ -89,6 +102,24 @@ impl Templates {
     /// was: the general parser has to read it, and may teach it here.
     #[inline]
     pub fn read(&mut self, isa: Isa, frame: Frame<'_>, out: &mut Vec<Level>) -> Option<Fields> {
+        let place = guess_of(self.common.key(frame.bytes()));
+        let guess = self.guesses.get(place).copied().unwrap_or(NONE);
+        if let Some(entry) = self.entries.get_mut(usize::from(guess))
+            && let Some(fields) = entry.template.read(isa, frame, out)
+        {
+            entry.used = true;
+            return Some(fields);
+        }
+        let (at, fields) = self.find(isa, frame, out)?;
+        if let Some(guess) = self.guesses.get_mut(place).filter(|_| self.common.words > 0) {
+            *guess = at;
+        }
+        Some(fields)
+    }
+
+    /// The template that reads a frame, among all with a key that it may have.
+    #[inline(never)]
+    fn find(&mut self, isa: Isa, frame: Frame<'_>, out: &mut Vec<Level>) -> Option<(u16, Fields)> {
         let Self { entries, buckets, prefixes, .. } = self;
         for prefix in prefixes {
             let key = prefix.key(frame.bytes());
@@ -98,7 +129,7 @@ impl Templates {
                     && let Some(fields) = entry.template.read(isa, frame, out)
                 {
                     entry.used = true;
-                    return Some(fields);
+                    return Some((at, fields));
                 }
                 at = entry.next;
             }
@@ -153,6 +184,8 @@ impl Templates {
             *oldest = prefix;
             self.oldest = (self.oldest + 1) % PREFIXES_MAX;
         }
+        self.common = Prefix::common(&self.prefixes);
+        self.guesses.fill(NONE);
     }
 
     fn entry(&self, at: u16) -> Option<&Entry> {
@@ -241,6 +274,10 @@ struct SameKey {
     last: u16,
 }
 
+fn guess_of(key: u64) -> usize {
+    key as usize % GUESSES
+}
+
 fn bucket_of(key: u64) -> usize {
     key as usize % TEMPLATES_MAX
 }
@@ -256,6 +293,20 @@ struct Prefix {
 }
 
 impl Prefix {
+    const NOTHING: Self = Self { masks: [0; KEY_WORDS], words: 0 };
+
+    /// The bytes that count in each of some; nothing, if they are too few.
+    fn common(all: &[Self]) -> Self {
+        let words = all.iter().map(|prefix| prefix.words).min().unwrap_or(0);
+        let mut common = Self { masks: [0; KEY_WORDS], words };
+        for (at, mask) in common.masks.iter_mut().enumerate().take(words) {
+            let masks = all.iter().filter_map(|prefix| prefix.masks.get(at));
+            *mask = masks.fold(u64::MAX, |mask, other| mask & other);
+        }
+        let bits: u32 = common.masks.iter().map(|mask| mask.count_ones()).sum();
+        if bits < 8 * COMMON_MIN { Self::NOTHING } else { common }
+    }
+
     /// How a frame with these marks begins.
     fn of(frame: &[u8], marks: &[Mark]) -> Self {
         let mut bytes = [u8::MAX; 8 * KEY_WORDS];

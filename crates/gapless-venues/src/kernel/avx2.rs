@@ -11,7 +11,7 @@
 use super::grammar::{Block, Grammar, Quads, Triples, Walk};
 use super::padded::note;
 use super::spans::{BLOCKS, DIGITS, Found, LANES, LEAD, REACH, Spans};
-use super::{Frame, LEVELS_MAX, PAD, Shape, padded, ragged, spans};
+use super::{Arrays, Frame, LEVELS_MAX, PAD, Shape, padded, ragged, spans};
 use core::arch::x86_64::*;
 use gapless_book::event::{Level, Scales};
 
@@ -22,21 +22,27 @@ const _: () = assert!(LEAD >= DIGITS as usize && PAD >= 64 + REACH);
 /// refusal appended. `None` also for what only the portable reader takes.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 pub(super) fn levels(
-    shape: Shape,
+    arrays: &mut Arrays,
     frame: Frame<'_>,
     at: usize,
-    scales: Scales,
     out: &mut Vec<Level>,
 ) -> Option<usize> {
+    let Arrays { shape, scales, .. } = *arrays;
     if !spans::fits(frame, at) || scales.price >= DIGITS || scales.qty >= DIGITS {
         return None;
     }
     let before = out.len();
     match shape {
-        Shape::QuotedPairs => padded::pairs(frame, at, scales, out).or_else(|| {
-            out.truncate(before);
+        Shape::QuotedPairs => {
+            if !arrays.take_ragged() {
+                if let Some(end) = padded::pairs(frame, at, scales, out) {
+                    return Some(end);
+                }
+                out.truncate(before);
+                arrays.was_ragged();
+            }
             ragged::pairs(frame, at, scales, out)
-        }),
+        }
         Shape::QuotedQuads => array::<Quads>(shape, frame, at, scales, out),
         Shape::ActionTriples => array::<Triples>(shape, frame, at, scales, out),
         Shape::PriceAmount => None,

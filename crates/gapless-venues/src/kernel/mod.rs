@@ -30,7 +30,7 @@ use gapless_book::event::{Level, Scales};
 use std::sync::OnceLock;
 
 pub use frame::{Frame, FrameBuf, PAD};
-pub(crate) use part::{CHUNK, Chunk, Digits, part};
+pub(crate) use part::{CHUNK, Chunk, DIGITS, Digits, part};
 
 /// Most levels that one array may have; longer ones are refused (reliability.md 2.3).
 pub const LEVELS_MAX: usize = 20_000;
@@ -131,8 +131,51 @@ pub enum Shape {
     PriceAmount,
 }
 
-/// Reads the whole array of levels that starts at byte `at` of `frame` and appends the levels, at
-/// `scales`, to `out`. Returns the offset just after the array.
+/// How the arrays of one kind of frame are written, and at which scales their levels come out.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrays {
+    /// Their shape.
+    pub shape: Shape,
+    /// Scales of the levels.
+    pub scales: Scales,
+    /// How many are taken for ragged before it is asked again: each number of theirs has its own
+    /// number of decimals. Tells what is tried first, and changes no answer.
+    ragged: u8,
+}
+
+impl Arrays {
+    /// Arrays that are taken for ragged after one that was.
+    const RAGGED: u8 = 32;
+
+    /// Arrays of which none was read.
+    #[must_use]
+    pub const fn new(shape: Shape, scales: Scales) -> Self {
+        Self { shape, scales, ragged: 0 }
+    }
+
+    /// As [`Arrays::new`], where the numbers of a symbol are known not to be padded with zeros.
+    #[must_use]
+    pub const fn ragged(shape: Shape, scales: Scales) -> Self {
+        Self { shape, scales, ragged: Self::RAGGED }
+    }
+
+    /// Whether the next one is taken for ragged.
+    #[inline]
+    const fn take_ragged(&mut self) -> bool {
+        let is_ragged = self.ragged > 0;
+        self.ragged = self.ragged.saturating_sub(1);
+        is_ragged
+    }
+
+    /// One was not padded as it was taken for.
+    #[inline]
+    const fn was_ragged(&mut self) {
+        self.ragged = Self::RAGGED;
+    }
+}
+
+/// Reads the whole array of levels that starts at byte `at` of `frame` and appends its levels to
+/// `out`. Returns the offset just after the array.
 ///
 /// `None`, with `out` as it was: the bytes are not such an array in its compact form, or hold what
 /// the fast path leaves to the general parser: white space, escapes, exponents, signs, more
@@ -142,13 +185,12 @@ pub enum Shape {
 #[inline]
 pub fn levels(
     isa: Isa,
-    shape: Shape,
+    arrays: &mut Arrays,
     frame: Frame<'_>,
     at: usize,
-    scales: Scales,
     out: &mut Vec<Level>,
 ) -> Option<usize> {
-    let before = out.len();
+    let (before, scales) = (out.len(), arrays.scales);
     if at >= frame.len() || scales.price > SCALE_MAX || scales.qty > SCALE_MAX {
         return None;
     }
@@ -159,21 +201,21 @@ pub fn levels(
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512 => {
             // SAFETY: only `detect_kinds` makes this kind, after it found each of the features.
-            unsafe { avx512::levels(shape, frame, at, scales, out) }
+            unsafe { avx512::levels(arrays, frame, at, out) }
         }
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 => {
             // SAFETY: as above.
-            unsafe { avx2::levels(shape, frame, at, scales, out) }
+            unsafe { avx2::levels(arrays, frame, at, out) }
         }
         Kind::Portable => None,
     };
     let read = read.or_else(|| {
         out.truncate(before);
-        portable::levels(shape, frame, at, scales, out)
+        portable::levels(arrays, frame, at, out)
     });
     // What follows the two numbers of a quad may be any run of digits, but no string that long.
-    let most = if shape == Shape::QuotedQuads { at + STRING_MAX } else { usize::MAX };
+    let most = if arrays.shape == Shape::QuotedQuads { at + STRING_MAX } else { usize::MAX };
     let end = read.filter(|end| *end <= frame.len().min(most));
     if end.is_none() {
         out.truncate(before);

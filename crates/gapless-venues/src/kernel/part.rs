@@ -13,7 +13,10 @@ use crate::swar::{above_nine, value};
 use core::arch::x86_64::*;
 
 /// Bytes compared at once.
-pub(crate) const CHUNK: usize = 16;
+pub(crate) const CHUNK: usize = 32;
+
+/// Most digits of a number.
+pub(crate) const DIGITS: usize = 16;
 
 /// What some bytes were, and which of them are literal.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,16 +32,16 @@ pub(crate) struct Digits {
     /// Offset in the part of the byte after it.
     end: usize,
     /// 0xff where it has a digit.
-    digits: [u8; CHUNK],
+    digits: [u8; DIGITS],
     /// 0xff where its first digit is, unless that is its only one.
-    first: [u8; CHUNK],
+    first: [u8; DIGITS],
 }
 
 impl Digits {
     /// A number of `len` digits that ends before byte `end` of a part; `None` if it is too long.
     pub(crate) fn new(end: usize, len: usize) -> Option<Self> {
-        let before = CHUNK.checked_sub(len).filter(|_| len > 0)?;
-        let (mut digits, mut first) = ([0; CHUNK], [0; CHUNK]);
+        let before = DIGITS.checked_sub(len).filter(|_| len > 0)?;
+        let (mut digits, mut first) = ([0; DIGITS], [0; DIGITS]);
         digits.get_mut(before..)?.fill(u8::MAX);
         if len > 1 {
             *first.get_mut(before)? = u8::MAX;
@@ -83,13 +86,17 @@ fn words(
     let theirs = bytes.get(at..)?.get(..chunks.len() * CHUNK)?.as_chunks::<CHUNK>().0;
     let mut differing = 0;
     for (theirs, ours) in theirs.iter().zip(chunks) {
-        let other = u128::from_le_bytes(*theirs) ^ u128::from_le_bytes(ours.bytes);
-        differing |= other & u128::from_le_bytes(ours.literal);
+        let words = |bytes| u64s(bytes).into_iter();
+        for ((theirs, ours), literal) in
+            words(theirs).zip(words(&ours.bytes)).zip(words(&ours.literal))
+        {
+            differing |= (theirs ^ ours) & literal;
+        }
     }
     let mut wrong = 0;
     for (place, number) in digits.iter().zip(numbers) {
-        let text = bytes.get((at + place.end).checked_sub(CHUNK)?..)?.first_chunk()?;
-        let text = u128::from_le_bytes(*text) ^ u128::from_ne_bytes([b'0'; CHUNK]);
+        let text = bytes.get((at + place.end).checked_sub(DIGITS)?..)?.first_chunk()?;
+        let text = u128::from_le_bytes(*text) ^ u128::from_ne_bytes([b'0'; DIGITS]);
         let text = text & u128::from_le_bytes(place.digits);
         let (low, high) = (text as u64, (text >> 64) as u64);
         let first = u128::from_le_bytes(place.first);
@@ -99,6 +106,16 @@ fn words(
         *number = (value(low) * 100_000_000 + value(high)) as i64;
     }
     (differing == 0 && wrong == 0).then_some(())
+}
+
+/// The bytes as words, the first byte lowest.
+#[inline(always)]
+fn u64s(bytes: &[u8; CHUNK]) -> [u64; CHUNK / 8] {
+    let mut words = [0; CHUNK / 8];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
 }
 
 /// [`part`] with vectors.
@@ -111,29 +128,65 @@ fn vectors(
     digits: &[Digits],
     numbers: &mut [i64],
 ) -> Option<()> {
-    let load = |bytes: &[u8; CHUNK]| {
-        // SAFETY: as many bytes behind a reference.
-        unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
-    };
-    let mut wrong = _mm_setzero_si128();
+    let mut wrong = _mm256_setzero_si256();
     let theirs = bytes.get(at..)?.get(..chunks.len() * CHUNK)?.as_chunks::<CHUNK>().0;
     for (theirs, ours) in theirs.iter().zip(chunks) {
-        let other = _mm_xor_si128(load(theirs), load(&ours.bytes));
-        wrong = _mm_or_si128(wrong, _mm_and_si128(other, load(&ours.literal)));
+        let other = _mm256_xor_si256(load(theirs), load(&ours.bytes));
+        wrong = _mm256_or_si256(wrong, _mm256_and_si256(other, load(&ours.literal)));
     }
-    for (place, number) in digits.iter().zip(numbers) {
-        let text = bytes.get((at + place.end).checked_sub(CHUNK)?..)?.first_chunk()?;
-        let text = _mm_xor_si128(load(text), _mm_set1_epi8(b'0' as i8));
-        let text = _mm_and_si128(text, load(&place.digits));
-        let zeros = _mm_cmpeq_epi8(text, _mm_setzero_si128());
-        wrong = _mm_or_si128(wrong, _mm_and_si128(zeros, load(&place.first)));
-        wrong = _mm_or_si128(wrong, _mm_subs_epu8(text, _mm_set1_epi8(9)));
-        let tens = _mm_maddubs_epi16(text, _mm_set1_epi16(0x010a));
-        let groups = _mm_madd_epi16(tens, _mm_set1_epi32(0x0001_0064));
-        let halves = _mm_madd_epi16(_mm_packus_epi32(groups, groups), _mm_set1_epi32(0x0001_2710));
-        let halves = _mm_cvtsi128_si64(halves) as u64;
-        // Sixteen digits fit.
-        *number = ((halves & 0xffff_ffff) * 100_000_000 + (halves >> 32)) as i64;
+    let text = |place: &Digits| bytes.get((at + place.end).checked_sub(DIGITS)?..)?.first_chunk();
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let (pair_numbers, rest_numbers) = numbers.split_at_mut_checked(2 * pairs.len())?;
+    for ([one, two], numbers) in pairs.iter().zip(pair_numbers.as_chunks_mut::<2>().0) {
+        let read = two_numbers([text(one)?, text(two)?], [one, two]);
+        wrong = _mm256_or_si256(wrong, read.1);
+        *numbers = read.0;
     }
-    (_mm_testz_si128(wrong, wrong) == 1).then_some(())
+    if let (Some(last), Some(number)) = (rest.first(), rest_numbers.first_mut()) {
+        let text = text(last)?;
+        let read = two_numbers([text, text], [last, last]);
+        wrong = _mm256_or_si256(wrong, read.1);
+        [*number, _] = read.0;
+    }
+    (_mm256_testz_si256(wrong, wrong) == 1).then_some(())
+}
+
+/// Two numbers and, in bits that are set, what is wrong with them.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn two_numbers(text: [&[u8; DIGITS]; 2], places: [&Digits; 2]) -> ([i64; 2], __m256i) {
+    let text = _mm256_xor_si256(load_two(text), _mm256_set1_epi8(b'0' as i8));
+    let text = _mm256_and_si256(text, load_two(places.map(|place| &place.digits)));
+    let zeros = _mm256_cmpeq_epi8(text, _mm256_setzero_si256());
+    let zero_first = _mm256_and_si256(zeros, load_two(places.map(|place| &place.first)));
+    let wrong = _mm256_or_si256(zero_first, _mm256_subs_epu8(text, _mm256_set1_epi8(9)));
+    let tens = _mm256_maddubs_epi16(text, _mm256_set1_epi16(0x010a));
+    let groups = _mm256_madd_epi16(tens, _mm256_set1_epi32(0x0001_0064));
+    let groups = _mm256_packus_epi32(groups, groups);
+    // Eight digits in each 32-bit lane, highest first.
+    let halves = _mm256_madd_epi16(groups, _mm256_set1_epi32(0x0001_2710));
+    let high = _mm256_mul_epu32(halves, _mm256_set1_epi64x(100_000_000));
+    // Sixteen digits fit.
+    let values = _mm256_add_epi64(high, _mm256_srli_epi64::<32>(halves));
+    let first = _mm_cvtsi128_si64(_mm256_castsi256_si128(values));
+    let second = _mm_cvtsi128_si64(_mm256_extracti128_si256::<1>(values));
+    ([first, second], wrong)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load(bytes: &[u8; CHUNK]) -> __m256i {
+    // SAFETY: as many bytes behind a reference; unaligned loads are allowed.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// The first in the lower half.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load_two([low, high]: [&[u8; DIGITS]; 2]) -> __m256i {
+    // SAFETY: as above, for each half.
+    unsafe { _mm256_loadu2_m128i(high.as_ptr().cast(), low.as_ptr().cast()) }
 }

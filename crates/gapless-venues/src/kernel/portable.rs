@@ -5,7 +5,7 @@
 //! time, which is why all kernels accept the same arrays.
 
 use super::forms::{FORMS, TEXT_MAX};
-use super::{Frame, LEVELS_MAX, Shape};
+use super::{Arrays, Frame, LEVELS_MAX, Shape};
 use crate::swar::{above_nine, below, spread, value};
 use gapless_book::decimal::POW10;
 use gapless_book::event::{Level, Scales};
@@ -20,18 +20,14 @@ const NUMBER_MAX: usize = 38 + 1;
 /// As [`super::levels`], but the caller checks both ends and the scales, and takes back what a
 /// refusal appended.
 pub(super) fn levels(
-    shape: Shape,
+    arrays: &mut Arrays,
     frame: Frame<'_>,
     at: usize,
-    scales: Scales,
     out: &mut Vec<Level>,
 ) -> Option<usize> {
-    let text = Text { bytes: frame.padded() };
-    match shape {
-        Shape::QuotedPairs => {
-            let mut padded = Padded::first(text, at, scales);
-            text.array(at, out, |at| padded.pair(text, at, scales))
-        }
+    let (text, scales) = (Text { bytes: frame.padded() }, arrays.scales);
+    match arrays.shape {
+        Shape::QuotedPairs => text.pairs(arrays, at, out),
         Shape::QuotedQuads => text.array(at, out, |at| text.quad(at, scales)),
         Shape::ActionTriples => text.array(at, out, |at| text.triple(at, scales)),
         Shape::PriceAmount => text.array(at, out, |at| text.object(at, scales)),
@@ -69,19 +65,32 @@ struct Text<'a> {
     bytes: &'a [u8],
 }
 
-impl Text<'_> {
+impl<'a> Text<'a> {
     #[inline(always)]
     fn array(
         self,
         at: usize,
         out: &mut Vec<Level>,
-        mut level: impl FnMut(usize) -> Option<(Level, usize)>,
+        level: impl FnMut(usize) -> Option<(Level, usize)>,
     ) -> Option<usize> {
-        let mut at = self.literal(at, b"[")?;
+        let at = self.literal(at, b"[")?;
         if self.byte(at)? == b']' {
             return Some(at + 1);
         }
-        for _ in 0..LEVELS_MAX {
+        let most = out.len() + LEVELS_MAX;
+        self.rest(at, most, out, level)
+    }
+
+    /// Levels from the one at `at` to the end of the array, until `out` has `most`.
+    #[inline(always)]
+    fn rest(
+        self,
+        mut at: usize,
+        most: usize,
+        out: &mut Vec<Level>,
+        mut level: impl FnMut(usize) -> Option<(Level, usize)>,
+    ) -> Option<usize> {
+        while out.len() < most {
             let (read, end) = level(at)?;
             out.push(read);
             at = end + 1;
@@ -94,22 +103,33 @@ impl Text<'_> {
         None
     }
 
+    /// `[["price","size"],…]`
+    #[inline(always)]
+    fn pairs(self, arrays: &mut Arrays, at: usize, out: &mut Vec<Level>) -> Option<usize> {
+        let scales = arrays.scales;
+        let mut at = self.literal(at, b"[")?;
+        if self.byte(at)? == b']' {
+            return Some(at + 1);
+        }
+        let most = out.len() + LEVELS_MAX;
+        if !arrays.take_ragged() {
+            if let Some(padded) = Padded::first(self, at, scales) {
+                let ended;
+                (at, ended) = padded.run(self, at, most, out);
+                if ended {
+                    return Some(at);
+                }
+            }
+            arrays.was_ragged();
+        }
+        self.rest(at, most, out, |at| self.pair(at, scales))
+    }
+
     /// `["price","size"]`
     #[inline(always)]
     fn pair(self, at: usize, scales: Scales) -> Option<(Level, usize)> {
         let (level, at) = self.quoted(at, scales)?;
         Some((level, self.literal(at, b"\"]")?))
-    }
-
-    /// As [`Text::pair`], for numbers that are written in these forms.
-    #[inline(always)]
-    fn padded_pair(self, at: usize, forms: &[Fixed; 2]) -> Option<(Level, usize)> {
-        let [price, qty] = forms;
-        let at = self.literal(at, b"[\"")?;
-        let (price, at) = price.read(self, at)?;
-        let at = self.literal(at, b"\",\"")?;
-        let (qty, at) = qty.read(self, at)?;
-        Some((Level { price, qty }, self.literal(at, b"\"]")?))
     }
 
     /// `["price","size","digits",…]`
@@ -127,9 +147,9 @@ impl Text<'_> {
     #[inline(always)]
     fn quoted(self, at: usize, scales: Scales) -> Option<(Level, usize)> {
         let at = self.literal(at, b"[\"")?;
-        let (price, at) = self.number(at, scales.price)?;
+        let (price, at) = self.number::<b'"'>(at, scales.price)?;
         let at = self.literal(at, b"\",\"")?;
-        let (qty, at) = self.number(at, scales.qty)?;
+        let (qty, at) = self.number::<b'"'>(at, scales.qty)?;
         Some((Level { price, qty }, at))
     }
 
@@ -141,9 +161,9 @@ impl Text<'_> {
             b'c' => (self.literal(at, b"[\"change\",")?, false),
             _ => (self.literal(at, b"[\"delete\",")?, true),
         };
-        let (price, at) = self.json_number(at, scales.price)?;
+        let (price, at) = self.json_number::<b','>(at, scales.price)?;
         let at = self.literal(at, b",")?;
-        let (qty, at) = self.json_number(at, scales.qty)?;
+        let (qty, at) = self.json_number::<b']'>(at, scales.qty)?;
         let qty = if delete { 0 } else { qty };
         Some((Level { price, qty }, self.literal(at, b"]")?))
     }
@@ -152,51 +172,36 @@ impl Text<'_> {
     #[inline(always)]
     fn object(self, at: usize, scales: Scales) -> Option<(Level, usize)> {
         let at = self.literal(at, b"{\"price\":")?;
-        let (price, at) = self.json_number(at, scales.price)?;
+        let (price, at) = self.json_number::<b','>(at, scales.price)?;
         let at = self.literal(at, b",\"amount\":")?;
-        let (qty, at) = self.json_number(at, scales.qty)?;
+        let (qty, at) = self.json_number::<b'}'>(at, scales.qty)?;
         Some((Level { price, qty }, self.literal(at, b"}")?))
     }
 
     /// As [`Text::number`], without superfluous leading zeros.
     #[inline(always)]
-    fn json_number(self, at: usize, scale: u8) -> Option<(i64, usize)> {
+    fn json_number<const END: u8>(self, at: usize, scale: u8) -> Option<(i64, usize)> {
         if self.byte(at)? == b'0' && self.byte(at + 1)?.is_ascii_digit() {
             return None;
         }
-        self.number(at, scale)
+        self.number::<END>(at, scale)
     }
 
-    /// The number at `at` as an integer at `scale`, and the offset of the first byte after it.
+    /// The number at `at` as an integer at `scale`, and the offset of the first byte after it,
+    /// which is expected to be `END`.
     #[inline(always)]
-    fn number(self, at: usize, scale: u8) -> Option<(i64, usize)> {
-        let word = self.word(at)? ^ spread(b'0');
-        let stops = above_nine(word);
-        let whole = stops.trailing_zeros() as usize / 8;
-        let later = stops & stops.wrapping_sub(1);
-        if whole == 0 || stops == 0 {
-            return if stops == 0 { self.long_number(at, scale) } else { None };
+    fn number<const END: u8>(self, at: usize, scale: u8) -> Option<(i64, usize)> {
+        if let Some(window) = self.window(at)
+            && let Some((value, len)) = window.number::<END>(scale)
+        {
+            return Some((value, at + len));
         }
-        if byte_of(word, whole) != POINT {
-            return Some((scaled(digits(word, whole), scale)?, at + whole));
-        }
-        let used = later.trailing_zeros() as usize / 8;
-        let places = used - whole - 1;
-        if later == 0 {
-            return self.long_number(at, scale);
-        }
-        let kept = places.min(usize::from(scale));
-        let spare = places - kept;
-        if places == 0 || below(word, used) >> (8 * (used - spare)) != 0 {
-            return None;
-        }
-        let value = digits(without(word, whole), used - spare);
-        Some((scaled(value, scale - kept as u8)?, at + used))
+        self.any_number(at, scale)
     }
 
-    /// [`Text::number`] for what does not fit eight bytes.
-    #[inline]
-    fn long_number(self, at: usize, scale: u8) -> Option<(i64, usize)> {
+    /// [`Text::number`], whatever its length and whatever follows.
+    #[cold]
+    fn any_number(self, at: usize, scale: u8) -> Option<(i64, usize)> {
         let (whole, point) = self.integer(at, DIGITS_MAX)?;
         let whole = scaled(whole, scale)?;
         if self.byte(point)? != b'.' {
@@ -207,6 +212,12 @@ impl Text<'_> {
             return None;
         }
         Some((whole.checked_add(part)?, end))
+    }
+
+    /// The bytes around `at`.
+    #[inline(always)]
+    fn window(self, at: usize) -> Option<Window<'a>> {
+        Some(Window { bytes: self.bytes.get(at.checked_sub(LEAD)?..)?.first_chunk()? })
     }
 
     /// One to `most` digits at `at`.
@@ -285,46 +296,209 @@ impl Text<'_> {
     }
 }
 
+/// Bytes of a [`Window`] before its place.
+const LEAD: usize = 16;
+
+/// Offsets of a [`Window`] that are read from.
+const OFFSETS: usize = 64;
+
+/// Some bytes around a place: all that is read from there, asked for once.
+#[derive(Clone, Copy)]
+struct Window<'a> {
+    bytes: &'a [u8; OFFSETS + 8],
+}
+
+impl Window<'_> {
+    /// Eight bytes at an offset, the first one lowest.
+    #[inline(always)]
+    fn word(self, at: usize) -> u64 {
+        // So that the compiler knows that they are there.
+        let bytes = self.bytes.get(at % OFFSETS..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// A number of at most fifteen bytes and `END` behind it, as an integer at `scale`, and its
+    /// length. `None`: longer, unusual, or no number.
+    #[inline(always)]
+    fn number<const END: u8>(self, scale: u8) -> Option<(i64, usize)> {
+        let first = self.word(LEAD);
+        let ends = zero_bytes(first ^ spread(END));
+        let points = zero_bytes(first ^ spread(b'.'));
+        if ends == 0 {
+            return self.longer_number::<END>(points, scale);
+        }
+        let len = place(ends);
+        let Written { kept, part, factor } = self.written(len, place(ends | points), scale)?;
+        let text = last(self.word(LEAD + kept - 8), kept);
+        // What is before the point moves over it.
+        let over = if part == 0 { 0 } else { 8 };
+        let whole = text & u64::MAX >> part;
+        let digits = whole << over | text & !(u64::MAX >> (part - over));
+        if above_nine(digits) != 0 {
+            return None;
+        }
+        Some(((value(digits) as i64).checked_mul(factor)?, len))
+    }
+
+    /// As [`Window::number`], for eight to fifteen bytes. `points` is where the first eight bytes
+    /// have theirs.
+    #[inline(always)]
+    fn longer_number<const END: u8>(self, points: u64, scale: u8) -> Option<(i64, usize)> {
+        let second = self.word(LEAD + 8);
+        let ends = zero_bytes(second ^ spread(END));
+        if ends == 0 {
+            return None;
+        }
+        let len = 8 + place(ends);
+        let point = match points {
+            0 => 8 + place(ends | zero_bytes(second ^ spread(b'.'))),
+            points => place(points),
+        };
+        let Written { kept, part, factor } = self.written(len, point, scale)?;
+        let words = [self.word(LEAD + kept - 16), self.word(LEAD + kept - 8)];
+        let [low, high] = words.map(|word| u128::from(word ^ spread(b'0')));
+        let text = (high << 64 | low) & u128::MAX << (128 - 8 * kept as u32);
+        let over = if part == 0 { 0 } else { 8 };
+        let whole = text & u128::MAX >> part;
+        let [low, high] = halves(whole << over | text & !(u128::MAX >> (part - over)));
+        if above_nine(low) | above_nine(high) != 0 {
+            return None;
+        }
+        // Fifteen digits fit.
+        let digits = value(low) * 100_000_000 + value(high);
+        Some(((digits as i64).checked_mul(factor)?, len))
+    }
+
+    /// How the number of `len` bytes is written whose point is at `point`, or at its end.
+    #[inline(always)]
+    fn written(self, len: usize, point: usize, scale: u8) -> Option<Written> {
+        let (part, scale) = (len - point, usize::from(scale));
+        // `.5` and `1.` are no numbers.
+        if point == 0 || part == 1 {
+            return None;
+        }
+        let decimals = part.saturating_sub(1);
+        let Some(missing) = scale.checked_sub(decimals) else {
+            // Decimals beyond the scale must be zeros; without any decimal, the point goes too.
+            let zeros = decimals - scale;
+            let kept = if scale == 0 { point } else { len - zeros };
+            let part = 8 * (kept - point) as u32;
+            let wrong = zeros > 8 || last(self.word(LEAD + len - 8), zeros) != 0;
+            return (!wrong).then_some(Written { kept, part, factor: 1 });
+        };
+        let factor = *POW10.get(missing)?;
+        Some(Written { kept: len, part: 8 * part as u32, factor })
+    }
+}
+
+/// How a number is written.
+struct Written {
+    /// Bytes that are converted: all but zeros beyond the scale.
+    kept: usize,
+    /// Bits of them from the point on.
+    part: u32,
+    /// What is missing to the scale.
+    factor: i64,
+}
+
+/// The last `count` (0..=8) of eight bytes of text as digits, the rest zero.
+#[inline(always)]
+const fn last(word: u64, count: usize) -> u64 {
+    let gone = 64 - 8 * count as u32;
+    if gone == 64 { 0 } else { (word ^ spread(b'0')) & u64::MAX << gone }
+}
+
 /// Pairs whose prices all have the same number of decimals, and their sizes too: how the first of
 /// an array is written, the next ones mostly are. Their numbers are read without a branch that
 /// depends on them.
 struct Padded {
-    /// For price and size; `None`: not so written, or no longer tried.
-    forms: Option<[Fixed; 2]>,
-    /// Levels that were otherwise.
-    misses: u8,
+    price: Fixed,
+    qty: Fixed,
 }
 
-/// Levels of an array that may be otherwise before it is no longer expected of the next.
-const MISSES_MAX: u8 = 3;
+/// Text that must be there: bytes, and which of them count.
+struct Marks {
+    bytes: u64,
+    count: u64,
+}
+
+impl Marks {
+    const fn new(text: &[u8; 8], len: usize) -> Self {
+        let count = below(u64::MAX, len);
+        Self { bytes: u64::from_le_bytes(*text) & count, count }
+    }
+
+    #[inline(always)]
+    const fn are(&self, word: u64) -> bool {
+        (word ^ self.bytes) & self.count == 0
+    }
+}
+
+const AFTER_PRICE: Marks = Marks::new(b"\",\"     ", 3);
+const BETWEEN: Marks = Marks::new(b"\"],[\"   ", 5);
+const AT_END: Marks = Marks::new(b"\"]]     ", 3);
 
 impl Padded {
-    /// As the first level of the array at `at` is written.
+    /// As the level at `at` is written.
     #[inline(always)]
-    fn first(text: Text<'_>, at: usize, scales: Scales) -> Self {
-        let price = at + 3;
-        let forms = Fixed::of(text, price, scales.price).and_then(|(first, len)| {
-            let (second, _) = Fixed::of(text, price + len + 3, scales.qty)?;
-            Some([first, second])
-        });
-        Self { forms, misses: 0 }
+    fn first(text: Text<'_>, at: usize, scales: Scales) -> Option<Self> {
+        let price = at + 2;
+        let (first, len) = Fixed::of(text, price, scales.price)?;
+        let (second, _) = Fixed::of(text, price + len + 3, scales.qty)?;
+        Some(Self { price: first, qty: second })
     }
 
-    /// As [`Text::pair`].
+    /// Reads levels from the one at `at` on until one is written otherwise, `out` has `most`, or
+    /// the array ends. Returns the offset of that level, or after the array, and which it is.
     #[inline(always)]
-    fn pair(&mut self, text: Text<'_>, at: usize, scales: Scales) -> Option<(Level, usize)> {
-        let Some(forms) = &self.forms else { return text.pair(at, scales) };
-        text.padded_pair(at, forms).or_else(|| self.missed(text, at, scales))
-    }
-
-    #[cold]
-    fn missed(&mut self, text: Text<'_>, at: usize, scales: Scales) -> Option<(Level, usize)> {
-        self.misses += 1;
-        if self.misses > MISSES_MAX {
-            self.forms = None;
+    fn run(&self, text: Text<'_>, at: usize, most: usize, out: &mut Vec<Level>) -> (usize, bool) {
+        let (mut at, mut len) = (at, 0);
+        if text.literal(at, b"[\"").is_none() {
+            return (at, false);
         }
-        text.pair(at, scales)
+        while out.len() < most {
+            let Some(window) = text.window(at + 2) else { break };
+            let Some((level, end)) = self.level(window, &mut len) else { break };
+            let (after, next) = (window.word(end), at + 2 + end - LEAD + 3);
+            if BETWEEN.are(after) {
+                out.push(level);
+                at = next;
+            } else if AT_END.are(after) {
+                out.push(level);
+                return (next, true);
+            } else {
+                break;
+            }
+        }
+        (at, false)
     }
+
+    /// The level whose price is at the window's place, and the offset of the byte after its size.
+    /// `len` is the length of the price before.
+    #[inline(always)]
+    fn level(&self, window: Window<'_>, len: &mut usize) -> Option<(Level, usize)> {
+        if !AFTER_PRICE.are(window.word(LEAD + *len)) {
+            *len = quote(window, LEAD)?;
+            if !AFTER_PRICE.are(window.word(LEAD + *len)) {
+                return None;
+            }
+        }
+        let price = self.price.read(window, LEAD, *len)?;
+        let from = LEAD + *len + 3;
+        let len = quote(window, from)?;
+        Some((Level { price, qty: self.qty.read(window, from, len)? }, from + len))
+    }
+}
+
+/// The bytes before the first quote of the sixteen from an offset on.
+#[inline(always)]
+fn quote(window: Window<'_>, from: usize) -> Option<usize> {
+    let first = zero_bytes(window.word(from) ^ spread(b'"'));
+    if first != 0 {
+        return Some(place(first));
+    }
+    let second = zero_bytes(window.word(from + 8) ^ spread(b'"'));
+    (second != 0).then(|| 8 + place(second))
 }
 
 /// A form in plain words: the first byte of a text is the lowest, its last one the highest.
@@ -383,54 +557,40 @@ impl Fixed {
         Some((fixed, len))
     }
 
-    /// The number whose digits begin at `at`, up to a quote, and the offset of that.
+    /// The number of `len` (at most 15) bytes from an offset of the window on.
     #[inline(always)]
-    fn read(&self, text: Text<'_>, at: usize) -> Option<(i64, usize)> {
-        let first = text.word(at)?;
-        let quote = zero_bytes(first ^ spread(b'"'));
-        let mut len = quote.trailing_zeros() as usize / 8;
-        let mut second = 0;
-        if quote == 0 {
-            second = text.word(at + 8)?;
-            len += zero_bytes(second ^ spread(b'"')).trailing_zeros() as usize / 8;
-        }
+    fn read(&self, window: Window<'_>, from: usize, len: usize) -> Option<i64> {
         let kept = len.wrapping_sub(self.cut);
-        let tail = (text.word(at.wrapping_add(kept))? ^ self.tail) & self.tail_bytes;
-        if kept < self.shortest || kept > self.longest || len == TEXT_MAX || tail != 0 {
+        if kept < self.shortest || kept > self.longest {
             return None;
         }
-        let number =
-            if kept <= 8 { self.short(first, kept)? } else { self.long(first, second, kept)? };
-        Some(((number as i64).checked_mul(self.factor)?, at + len))
+        let end = from + kept;
+        let mut wrong = (window.word(end) ^ self.tail) & self.tail_bytes;
+        let text = window.word(end - 8) ^ self.zero[1];
+        let number = if kept <= 8 {
+            let text = text & u64::MAX << (64 - 8 * kept as u32);
+            wrong |= above_nine(text) | text & self.strict[1];
+            value((text & !self.part[1]) << self.point | text & self.part[1])
+        } else {
+            let low = (window.word(end - 16) ^ self.zero[0]) & u64::MAX << (128 - 8 * kept as u32);
+            wrong |= above_nine(low) | above_nine(text);
+            wrong |= low & self.strict[0] | text & self.strict[1];
+            self.long(low, text)
+        };
+        if wrong != 0 {
+            return None;
+        }
+        (number as i64).checked_mul(self.factor)
     }
 
-    /// A number of at most eight bytes.
+    /// The value of sixteen bytes that are digits, but for the point, which is zero.
     #[inline(always)]
-    fn short(&self, text: u64, len: usize) -> Option<u64> {
-        let gone = 64 - 8 * len as u32;
-        let text = (text << gone ^ self.zero[1]) & u64::MAX << gone;
-        if above_nine(text) | text & self.strict[1] != 0 {
-            return None;
-        }
-        Some(value((text & !self.part[1]) << self.point | text & self.part[1]))
-    }
-
-    /// A number of more than eight bytes.
-    #[inline(always)]
-    fn long(&self, first: u64, second: u64, len: usize) -> Option<u64> {
-        // Sixteen bytes are never kept: the quote is among them.
-        let gone = 8 * (TEXT_MAX - len) as u32;
-        let low = (first << gone ^ self.zero[0]) & u64::MAX << gone;
-        let high = (second << gone | first >> (64 - gone)) ^ self.zero[1];
-        let strict = low & self.strict[0] | high & self.strict[1];
-        if above_nine(low) | above_nine(high) | strict != 0 {
-            return None;
-        }
+    fn long(&self, low: u64, high: u64) -> u64 {
         let (whole_low, whole_high) = (low & !self.part[0], high & !self.part[1]);
         let carry = whole_low >> (64 - 8) & !(u64::MAX << self.point);
         let low = whole_low << self.point | low & self.part[0];
         let high = whole_high << self.point | carry | high & self.part[1];
-        Some(value(low) * 100_000_000 + value(high))
+        value(low) * 100_000_000 + value(high)
     }
 }
 
@@ -454,19 +614,10 @@ const fn place_of([first, second]: [u64; 2], byte: u8) -> usize {
     (if first == 64 { 64 + second } else { first }) as usize / 8
 }
 
-/// What `.` becomes when `'0'` is taken away.
-const POINT: u8 = b'.' ^ b'0';
-
+/// The index of the lowest byte that has its high bit.
 #[inline(always)]
-const fn byte_of(word: u64, index: usize) -> u8 {
-    (word >> (8 * index)) as u8
-}
-
-/// `word` without its byte `index`: the bytes before it move up, byte 0 becomes zero.
-#[inline(always)]
-const fn without(word: u64, index: usize) -> u64 {
-    let before = below(word, index) << 8;
-    before | (word & (u64::MAX << (8 * index) << 8))
+const fn place(marks: u64) -> usize {
+    marks.trailing_zeros() as usize / 8
 }
 
 /// The value of the first `count` (1..=8) digits of `word`.
@@ -507,7 +658,8 @@ mod tests {
         let bytes = [&vec![b'0'; lead], text.as_bytes()].concat();
         let scales = Scales { price: scales.0, qty: scales.1 };
         let mut out = vec![Level { price: 7, qty: 7 }];
-        let end = levels(isa, shape, buffer.fill(&bytes), lead, scales, &mut out);
+        let mut arrays = Arrays::new(shape, scales);
+        let end = levels(isa, &mut arrays, buffer.fill(&bytes), lead, &mut out);
         assert!(end.is_some() || out.len() == 1, "a refusal leaves nothing behind: {text:.200}");
         assert!(end.is_none_or(|end| end == bytes.len()), "{text}");
         end.map(|_| out[1..].iter().map(|l| (l.price, l.qty)).collect())
