@@ -33,6 +33,7 @@ const UNSAFE_CRATES: &[&str] = &["gapless-venues", "gapless", "gapless-c"];
 const UNSAFE_TEST_FILES: &[(&str, &str)] = &[
     ("tests/src/counting_allocator.rs", "implements GlobalAlloc"),
     ("tests/src/guard_page.rs", "maps a page that faults"),
+    ("bindings/c/tests/ffi/pointers.rs", "reads the texts that C is given"),
 ];
 
 /// Atomics outside `publish/`, and why.

@@ -1,4 +1,4 @@
-#include <inttypes.h>
+/* Every book of a recording with its state and its best prices. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,22 +7,25 @@
 int main(int argc, char **argv) {
     const char *config = argc > 1 ? argv[1] : "{\"sources\":[{\"replay\":[\"samples/\"]}]}";
     gapless_engine engine;
-    if (gapless_engine_start((const uint8_t *)config, strlen(config), &engine)) return 1;
+    if (gapless_engine_start(config, strlen(config), &engine) != GAPLESS_STATUS_OK) return 1;
     gapless_engine_join(engine);
     size_t count = 0, length;
     gapless_engine_book_count(engine, &count);
     for (size_t at = 0; at < count; at++) {
-        uint8_t name[256];
+        char name[512], bid[GAPLESS_DECIMAL_BYTES], ask[GAPLESS_DECIMAL_BYTES];
         gapless_reader book;
         gapless_top top;
         if (gapless_engine_book_name(engine, at, name, sizeof name, &length)) continue;
         if (gapless_engine_book(engine, name, length, 0, &book)) continue;
         gapless_status status = gapless_reader_top(book, &top);
-        printf("%.*s %s", (int)length, (const char *)name, gapless_status_name(status));
-        if (status == GAPLESS_STATUS_OK)
-            printf(" %" PRId64 " x %" PRId64, top.bid.price, top.ask.price);
+        printf("%.*s %s", (int)length, name, gapless_status_name(status));
+        if (status == GAPLESS_STATUS_OK) {
+            uint8_t scale = top.standing.price_scale;
+            printf(" %s x %s", gapless_decimal(top.bid.price, scale, bid, sizeof bid),
+                   gapless_decimal(top.ask.price, scale, ask, sizeof ask));
+        }
         puts("");
         gapless_reader_free(book);
     }
-    return gapless_engine_free(engine);
+    return (int)gapless_engine_free(engine);
 }

@@ -1,3 +1,4 @@
+// Every book of a recording with its state and its best prices.
 #include <iostream>
 
 #include "gapless.hpp"
@@ -9,7 +10,8 @@ int main(int argc, char **argv) try {
         gapless::Reader book = engine.book(name);
         std::cout << name << ' ';
         if (auto top = book.top())
-            std::cout << "GAPLESS_STATUS_OK " << top->bid.price << " x " << top->ask.price << '\n';
+            std::cout << "GAPLESS_STATUS_OK " << gapless::decimal(top->bid.price, top->standing.price_scale)
+                      << " x " << gapless::decimal(top->ask.price, top->standing.price_scale) << '\n';
         else
             std::cout << "GAPLESS_STATUS_NOT_LIVE\n";
     }

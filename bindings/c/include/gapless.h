@@ -3,9 +3,10 @@
  * Made from bindings/c/src by cbindgen; a test compares it with what the sources say.
  *
  * Prices and sizes are integers: value = number / 10^scale. Times are ns. Text is UTF-8 with a
- * length and needs no zero at its end. Every function but those that say otherwise may be called
- * from any thread at any time; none unwinds into its caller. Handles are numbers: a handle that was
- * freed or never given out is answered with GAPLESS_STATUS_INVALID_HANDLE.
+ * length and needs no zero at its end; GAPLESS_TEXT() gives both of a literal. Every function but
+ * those that say otherwise may be called from any thread at any time; none unwinds into its caller.
+ * Handles are numbers: a handle that was freed or never given out is answered with
+ * GAPLESS_STATUS_INVALID_HANDLE.
  */
 
 #ifndef GAPLESS_H
@@ -13,6 +14,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* A text in quotation marks as the two arguments that functions take: its bytes, their number. */
+#define GAPLESS_TEXT(literal) "" literal, (sizeof(literal) - 1)
+
+/*
+ Bytes that hold any decimal number with its sign, its point and a zero at its end.
+ */
+#define GAPLESS_DECIMAL_BYTES 24
 
 /*
  Looks all the time: answers within some 100 ns, costs a core.
@@ -93,6 +102,26 @@ typedef enum gapless_status {
    A fault inside gapless; gapless_last_error() has its words. The process is intact.
    */
   GAPLESS_STATUS_INTERNAL = 14,
+  /*
+   Nothing has changed since the last look.
+   */
+  GAPLESS_STATUS_NOTHING_NEW = 15,
+  /*
+   The writer has overtaken this reader: changes were missed.
+   */
+  GAPLESS_STATUS_LAPPED = 16,
+  /*
+   The book is published without its changes and whole depth.
+   */
+  GAPLESS_STATUS_NOT_PUBLISHED = 17,
+  /*
+   The book holds more levels than its publication has room for.
+   */
+  GAPLESS_STATUS_TOO_DEEP = 18,
+  /*
+   A folder or file of shared memory cannot be used; gapless_last_error() says why.
+   */
+  GAPLESS_STATUS_SHARED_MEMORY = 19,
 } gapless_status;
 
 /*
@@ -116,6 +145,25 @@ typedef enum gapless_state {
    */
   GAPLESS_STATE_FAILED = 3,
 } gapless_state;
+
+/*
+ What a change of a book does.
+ */
+typedef enum gapless_change_kind {
+  /*
+   Some levels changed, or none and only the standing did.
+   */
+  GAPLESS_CHANGE_KIND_DELTA = 0,
+  /*
+   Levels of before are void; these are all.
+   */
+  GAPLESS_CHANGE_KIND_RESET = 1,
+  /*
+   Levels of before are void, and the new ones are too many to be given: who follows levels
+   brings a gapless_replica up to date.
+   */
+  GAPLESS_CHANGE_KIND_RESYNC = 2,
+} gapless_change_kind;
 
 /*
  Sources, threads and books. Free it with gapless_engine_free().
@@ -230,6 +278,87 @@ typedef struct gapless_depth {
   size_t asks;
 } gapless_depth;
 
+/*
+ Follows the changes of one book. Free it with gapless_changes_free().
+ */
+typedef struct gapless_changes {
+  /*
+   0 is never given out.
+   */
+  uint64_t id;
+} gapless_changes;
+
+/*
+ What one publication changed.
+ */
+typedef struct gapless_change {
+  /*
+   What may be thought of the book from here on.
+   */
+  struct gapless_standing standing;
+  /*
+   Bids that changed, with their new sizes; size 0: gone.
+   */
+  size_t bids;
+  /*
+   Asks that changed.
+   */
+  size_t asks;
+  /*
+   A gapless_change_kind.
+   */
+  uint8_t kind;
+} gapless_change;
+
+/*
+ A copy of one whole book, brought up to date when asked. Free it with gapless_replica_free().
+ */
+typedef struct gapless_replica {
+  /*
+   0 is never given out.
+   */
+  uint64_t id;
+} gapless_replica;
+
+/*
+ A publication in shared memory. Texts end with a zero.
+ */
+typedef struct gapless_region {
+  /*
+   A gapless_status: GAPLESS_STATUS_OK, or GAPLESS_STATUS_SHARED_MEMORY if the file is not a
+   publication of this user and this version; then only its name is known.
+   */
+  int32_t status;
+  /*
+   The process that writes it; 0 if unknown.
+   */
+  uint32_t pid;
+  /*
+   1: that process lives; 0: it has ended; -1: it cannot be seen from here.
+   */
+  int32_t alive;
+  /*
+   Name of the file in its folder.
+   */
+  char file[260];
+  /*
+   Name of the engine.
+   */
+  char engine[72];
+  /*
+   `VENUE[.MARKET]:SYMBOL`.
+   */
+  char name[264];
+  /*
+   Channel without the symbol.
+   */
+  char channel[72];
+  /*
+   Wall clock when it was made, ns since 1970.
+   */
+  int64_t created_ns;
+} gapless_region;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -250,16 +379,23 @@ const char *gapless_status_name(int32_t status);
  fit: `length` says what is needed.
  */
 enum gapless_status gapless_reason_name(uint8_t reason,
-                                        uint8_t *buffer,
+                                        char *buffer,
                                         size_t capacity,
                                         size_t *length);
 
 /*
  Copies what the last failed call of this thread had to say into `buffer` and writes its length
- to `length`; no zero is added. GAPLESS_STATUS_TOO_SMALL if it does not fit: `length` says what
- is needed.
+ to `length`; no zero is added, and nothing may have been said. GAPLESS_STATUS_TOO_SMALL if it
+ does not fit: `length` says what is needed. A failure of this function changes nothing.
  */
-enum gapless_status gapless_last_error(uint8_t *buffer, size_t capacity, size_t *length);
+enum gapless_status gapless_last_error(char *buffer, size_t capacity, size_t *length);
+
+/*
+ Writes `number / 10^scale` in decimal digits into `buffer`, exact and ended by a zero, and
+ returns `buffer`; GAPLESS_DECIMAL_BYTES are always enough. Returns an empty text, which is
+ static, if they do not fit, `buffer` is null or there is no such scale.
+ */
+const char *gapless_decimal(int64_t number, uint8_t scale, char *buffer, size_t capacity);
 
 /*
  Starts an engine from a text in JSON or TOML, like
@@ -267,13 +403,13 @@ enum gapless_status gapless_last_error(uint8_t *buffer, size_t capacity, size_t 
  Without "books" it publishes all. `*engine` is the caller's, to be freed once. Nothing runs if
  it fails.
  */
-enum gapless_status gapless_engine_start(const uint8_t *config,
+enum gapless_status gapless_engine_start(const char *config,
                                          size_t config_length,
                                          struct gapless_engine *engine);
 
 /*
  Waits until every source was read to its end. The books stay as they ended until the engine
- stops. Another thread may not use the engine meanwhile: its calls wait.
+ stops. Other threads may ask the engine meanwhile; one that stops or changes it waits.
  */
 enum gapless_status gapless_engine_join(struct gapless_engine engine);
 
@@ -288,11 +424,31 @@ enum gapless_status gapless_engine_stop(struct gapless_engine engine);
 enum gapless_status gapless_engine_free(struct gapless_engine engine);
 
 /*
+ Begins again after gapless_engine_stop(), with the sources from their beginning. Readers of
+ before stay GAPLESS_STATE_STALE.
+ */
+enum gapless_status gapless_engine_restart(struct gapless_engine engine);
+
+/*
+ Publishes the books of a name, `VENUE[.MARKET]:SYMBOL`, now or when they appear.
+ */
+enum gapless_status gapless_engine_add(struct gapless_engine engine,
+                                       const char *name,
+                                       size_t name_length);
+
+/*
+ Ends the publication of the books of a name: their readers see GAPLESS_STATE_STALE.
+ */
+enum gapless_status gapless_engine_remove(struct gapless_engine engine,
+                                          const char *name,
+                                          size_t name_length);
+
+/*
  Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within
  `wait_ns`. `*reader` is the caller's, to be freed once.
  */
 enum gapless_status gapless_engine_book(struct gapless_engine engine,
-                                        const uint8_t *name,
+                                        const char *name,
                                         size_t name_length,
                                         uint64_t wait_ns,
                                         struct gapless_reader *reader);
@@ -308,7 +464,7 @@ enum gapless_status gapless_engine_book_count(struct gapless_engine engine, size
  */
 enum gapless_status gapless_engine_book_name(struct gapless_engine engine,
                                              size_t index,
-                                             uint8_t *buffer,
+                                             char *buffer,
                                              size_t capacity,
                                              size_t *length);
 
@@ -377,6 +533,116 @@ enum gapless_status gapless_reader_wait(struct gapless_reader reader,
                                         uint64_t sleep_ns,
                                         uint64_t at_most_ns,
                                         uint64_t *version);
+
+/*
+ Follows the changes of a book from now on. GAPLESS_STATUS_NOT_PUBLISHED if the book is published
+ without them. `*changes` is the caller's, to be freed once; it outlives the reader.
+ */
+enum gapless_status gapless_reader_changes(struct gapless_reader reader,
+                                           struct gapless_changes *changes);
+
+/*
+ Copies the next change: its bids, its asks, and in `*change` how many they are, what they do and
+ what may be thought of the book. Never blocks.
+
+ GAPLESS_STATUS_NOTHING_NEW if there is none yet. GAPLESS_STATUS_TOO_SMALL if it does not fit:
+ then `*change` says how much room is needed, and the next call gives the same change again.
+ GAPLESS_STATUS_LAPPED if the writer was faster by more than its log: what was missed is lost,
+ the next call goes on with what is published from now on, and who follows levels takes the whole
+ book anew: gapless_replica_refresh(). Changes that come after that may be in the copy already;
+ they are absolute, so that applying them again is right.
+
+ Threads that share it take turns, and each change is given to one of them.
+ */
+enum gapless_status gapless_changes_read(struct gapless_changes changes,
+                                         struct gapless_level *bids,
+                                         size_t bids_capacity,
+                                         struct gapless_level *asks,
+                                         size_t asks_capacity,
+                                         struct gapless_change *change);
+
+/*
+ Frees it.
+ */
+enum gapless_status gapless_changes_free(struct gapless_changes changes);
+
+/*
+ Makes a copy of the whole book, which is empty until it is refreshed. `*replica` is the
+ caller's, to be freed once; it outlives the reader.
+ */
+enum gapless_status gapless_reader_replica(struct gapless_reader reader,
+                                           struct gapless_replica *replica);
+
+/*
+ Brings the copy up to date and writes how many levels it has. Costs what changed since the last
+ time; the first time, and after having been overtaken, what the book holds. Never blocks.
+
+ GAPLESS_STATUS_BUSY if the writer was faster at every try: try again. GAPLESS_STATUS_TOO_DEEP or
+ GAPLESS_STATUS_NOT_PUBLISHED if the publication has not the whole book.
+ */
+enum gapless_status gapless_replica_refresh(struct gapless_replica replica,
+                                            size_t *bids,
+                                            size_t *asks);
+
+/*
+ Copies the best levels of the book as of the last gapless_replica_refresh(), as
+ gapless_reader_depth() does, if both it and the publication are live now.
+ */
+enum gapless_status gapless_replica_depth(struct gapless_replica replica,
+                                          struct gapless_level *bids,
+                                          size_t bids_capacity,
+                                          struct gapless_level *asks,
+                                          size_t asks_capacity,
+                                          struct gapless_depth *depth);
+
+/*
+ As gapless_replica_depth(), whatever the state. GAPLESS_STATUS_BUSY if no refresh has succeeded.
+ */
+enum gapless_status gapless_replica_last_known_depth(struct gapless_replica replica,
+                                                     struct gapless_level *bids,
+                                                     size_t bids_capacity,
+                                                     struct gapless_level *asks,
+                                                     size_t asks_capacity,
+                                                     struct gapless_depth *depth);
+
+/*
+ Frees it.
+ */
+enum gapless_status gapless_replica_free(struct gapless_replica replica);
+
+/*
+ Lists the publications of this user in a folder (empty: /dev/shm) in the order of their files,
+ and writes how many there are to `count`. GAPLESS_STATUS_TOO_SMALL if they do not fit: `count`
+ says how much room is needed. Looks at every file; not for the hot path.
+ */
+enum gapless_status gapless_regions_list(const char *folder,
+                                         size_t folder_length,
+                                         struct gapless_region *regions,
+                                         size_t capacity,
+                                         size_t *count);
+
+/*
+ Makes a reader of a book that an engine publishes in shared memory: `[ENGINE/]NAME[@CHANNEL]` in
+ a folder (empty: /dev/shm), where NAME is `VENUE[.MARKET]:SYMBOL` or the symbol alone. It is a
+ reader like those of gapless_engine_book(), read-only, and says GAPLESS_STATE_STALE once the
+ writer has ended, however it ended. A writer that comes again has a new publication: attach
+ again. `*reader` is the caller's, to be freed once.
+
+ GAPLESS_STATUS_NO_SUCH_BOOK, GAPLESS_STATUS_AMBIGUOUS_BOOK, or GAPLESS_STATUS_SHARED_MEMORY.
+ */
+enum gapless_status gapless_regions_attach(const char *folder,
+                                           size_t folder_length,
+                                           const char *name,
+                                           size_t name_length,
+                                           struct gapless_reader *reader);
+
+/*
+ Removes the files that ended processes left in a folder (empty: /dev/shm), and writes how many.
+ Their readers stay valid.
+ */
+enum gapless_status gapless_regions_sweep(const char *folder,
+                                          size_t folder_length,
+                                          size_t *removed);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,13 +1,14 @@
 // C++17 over gapless.h: handles that free themselves, errors as exceptions. Header only.
 //
-// A gapless::Reader may be used from any thread, and so may copies of it. What is not an error of
-// the program (a book that is not live, a writer in the way) is no exception: top() and depth() are
-// empty then, and state() says why.
+// Objects may be used from any thread; a Changes or a Replica gives its turns to one thread at a
+// time. What is not an error of the program is no exception: while a book is not live, or a writer
+// is in the way, top() and depth() are empty, and state() says why.
 #ifndef GAPLESS_HPP
 #define GAPLESS_HPP
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -17,6 +18,13 @@
 #include <vector>
 
 #include "gapless.h"
+
+#if __cplusplus >= 202002L && defined(__has_include)
+#if __has_include(<span>)
+#include <span>
+#define GAPLESS_HAS_SPAN 1
+#endif
+#endif
 
 namespace gapless {
 
@@ -33,17 +41,12 @@ private:
 
 namespace detail {
 
-inline const std::uint8_t *bytes(std::string_view text) noexcept {
-    return reinterpret_cast<const std::uint8_t *>(text.data());
-}
-
 /// Asks for a text twice: for its length, then for itself.
 template <class Ask> std::string text(Ask ask) {
     std::string found;
     std::size_t length = 0;
     for (;;) {
-        auto *into = reinterpret_cast<std::uint8_t *>(&found[0]);
-        gapless_status status = ask(into, found.size(), &length);
+        gapless_status status = ask(found.empty() ? nullptr : &found[0], found.size(), &length);
         if (status == GAPLESS_STATUS_OK || length <= found.size()) {
             found.resize(status == GAPLESS_STATUS_OK ? length : 0);
             return found;
@@ -66,7 +69,41 @@ inline bool answered(gapless_status status) {
     return true;
 }
 
+inline std::uint64_t ns(std::chrono::nanoseconds time) noexcept {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
+}
+
+/// Owns a handle.
+template <class H, gapless_status (*Free)(H)> class Handle {
+public:
+    explicit Handle(H handle) noexcept : handle_(handle) {}
+    Handle(Handle &&other) noexcept : handle_(std::exchange(other.handle_, H{0})) {}
+    Handle &operator=(Handle &&other) noexcept {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~Handle() {
+        if (handle_.id) Free(handle_);
+    }
+    H get() const noexcept { return handle_; }
+
+private:
+    H handle_;
+};
+
 }  // namespace detail
+
+/// `number / 10^scale` in decimal digits, exact.
+inline std::string decimal(std::int64_t number, std::uint8_t scale) {
+    char text[GAPLESS_DECIMAL_BYTES];
+    return gapless_decimal(number, scale, text, sizeof text);
+}
+
+/// State of a book, and the name of why it is not live.
+struct State {
+    gapless_state state;
+    std::string reason;
+};
 
 /// Best levels a side, best first.
 struct Depth {
@@ -74,24 +111,111 @@ struct Depth {
     std::vector<gapless_level> bids, asks;
 };
 
+/// What one publication changed; size 0: gone.
+struct Change {
+    gapless_change_kind kind = GAPLESS_CHANGE_KIND_DELTA;
+    gapless_standing standing{};
+    std::vector<gapless_level> bids, asks;
+};
+
+/// What a look for the next change found.
+enum class Next {
+    /// A change.
+    change,
+    /// None yet.
+    nothing_new,
+    /// Some were missed; who follows levels refreshes a Replica.
+    lapped,
+};
+
+/// Follows the changes of one book.
+class Changes {
+public:
+    explicit Changes(gapless_changes changes) noexcept : changes_(changes) {}
+
+    /// Looks for the next change and copies it, into an old one whose memory is used again.
+    Next read(Change &into) {
+        gapless_change change{};
+        for (;;) {
+            into.bids.resize(into.bids.capacity());
+            into.asks.resize(into.asks.capacity());
+            gapless_status status =
+                gapless_changes_read(changes_.get(), into.bids.data(), into.bids.size(),
+                                     into.asks.data(), into.asks.size(), &change);
+            if (status == GAPLESS_STATUS_NOTHING_NEW) return Next::nothing_new;
+            if (status == GAPLESS_STATUS_LAPPED) return Next::lapped;
+            if (status == GAPLESS_STATUS_TOO_SMALL) {
+                into.bids.reserve(change.bids);
+                into.asks.reserve(change.asks);
+                continue;
+            }
+            detail::check(status);
+            into.bids.resize(change.bids);
+            into.asks.resize(change.asks);
+            into.kind = static_cast<gapless_change_kind>(change.kind);
+            into.standing = change.standing;
+            return Next::change;
+        }
+    }
+
+    gapless_changes handle() const noexcept { return changes_.get(); }
+
+private:
+    detail::Handle<gapless_changes, gapless_changes_free> changes_;
+};
+
+/// A copy of one whole book, brought up to date when asked.
+class Replica {
+public:
+    explicit Replica(gapless_replica replica) noexcept : replica_(replica) {}
+
+    /// Brings it up to date; false if the writer was in the way at every try.
+    bool refresh() {
+        gapless_status status = gapless_replica_refresh(replica_.get(), &bids_, &asks_);
+        return detail::answered(status);
+    }
+
+    /// The whole book as of the last refresh that succeeded, if it is live.
+    std::optional<Depth> depth() const {
+        Depth found;
+        gapless_depth depth{};
+        found.bids.resize(bids_);
+        found.asks.resize(asks_);
+        if (!detail::answered(gapless_replica_depth(replica_.get(), found.bids.data(), bids_,
+                                                    found.asks.data(), asks_, &depth)))
+            return std::nullopt;
+        found.bids.resize(depth.bids);
+        found.asks.resize(depth.asks);
+        found.standing = depth.standing;
+        return found;
+    }
+
+    gapless_replica handle() const noexcept { return replica_.get(); }
+
+private:
+    detail::Handle<gapless_replica, gapless_replica_free> replica_;
+    std::size_t bids_ = 0, asks_ = 0;
+};
+
 /// Reads one book; stays valid after its engine has gone.
 class Reader {
 public:
     explicit Reader(gapless_reader reader) noexcept : reader_(reader) {}
-    Reader(const Reader &other) { detail::check(gapless_reader_clone(other.reader_, &reader_)); }
-    Reader(Reader &&other) noexcept : reader_(std::exchange(other.reader_, gapless_reader{0})) {}
+    Reader(const Reader &other) : reader_(gapless_reader{0}) {
+        gapless_reader clone;
+        detail::check(gapless_reader_clone(other.handle(), &clone));
+        reader_ = detail::Handle<gapless_reader, gapless_reader_free>(clone);
+    }
+    Reader(Reader &&) noexcept = default;
     Reader &operator=(Reader other) noexcept {
         std::swap(reader_, other.reader_);
         return *this;
-    }
-    ~Reader() {
-        if (reader_.id) gapless_reader_free(reader_);
     }
 
     /// Best bid and ask of a live book.
     std::optional<gapless_top> top() const {
         gapless_top top;
-        if (!detail::answered(gapless_reader_top(reader_, &top))) return std::nullopt;
+        if (!detail::answered(gapless_reader_top(handle(), &top))) return std::nullopt;
         return top;
     }
 
@@ -107,69 +231,169 @@ public:
         gapless_depth depth;
         into.bids.resize(n);
         into.asks.resize(n);
-        gapless_status status =
-            gapless_reader_depth(reader_, into.bids.data(), n, into.asks.data(), n, &depth);
-        bool live = detail::answered(status);
+        bool live = detail::answered(
+            gapless_reader_depth(handle(), into.bids.data(), n, into.asks.data(), n, &depth));
         into.bids.resize(live ? depth.bids : 0);
         into.asks.resize(live ? depth.asks : 0);
         if (live) into.standing = depth.standing;
         return live;
     }
 
-    gapless_state state() const {
+#ifdef GAPLESS_HAS_SPAN
+    /// As depth(), into spans: their lengths say how many levels are wanted. Nothing is allocated.
+    std::optional<gapless_depth> depth_into(std::span<gapless_level> bids,
+                                            std::span<gapless_level> asks) const {
+        gapless_depth depth;
+        if (!detail::answered(gapless_reader_depth(handle(), bids.data(), bids.size(), asks.data(),
+                                                   asks.size(), &depth)))
+            return std::nullopt;
+        return depth;
+    }
+#endif
+
+    State state() const {
         std::uint8_t state = 0, reason = 0;
-        detail::check(gapless_reader_state(reader_, &state, &reason));
-        return static_cast<gapless_state>(state);
+        detail::check(gapless_reader_state(handle(), &state, &reason));
+        auto name = [reason](char *into, std::size_t room, std::size_t *length) {
+            return gapless_reason_name(reason, into, room, length);
+        };
+        return {static_cast<gapless_state>(state), detail::text(name)};
     }
 
-    gapless_reader handle() const noexcept { return reader_; }
+    /// Waits until something else was published than when the version was `seen` (0 at first), and
+    /// says the version now; empty if nothing was within the time. Looks every `interval`; 0: all
+    /// the time.
+    std::optional<std::uint64_t>
+    wait(std::uint64_t seen, std::chrono::nanoseconds at_most,
+         std::chrono::nanoseconds interval = std::chrono::milliseconds(1)) const {
+        std::uint64_t version = 0;
+        std::uint32_t how = interval.count() > 0 ? GAPLESS_WAIT_SLEEP : GAPLESS_WAIT_SPIN;
+        gapless_status status = gapless_reader_wait(handle(), seen, how, detail::ns(interval),
+                                                    detail::ns(at_most), &version);
+        if (status == GAPLESS_STATUS_TIMED_OUT) return std::nullopt;
+        detail::check(status);
+        return version;
+    }
+
+    /// Follows the changes from now on.
+    Changes changes() const {
+        gapless_changes changes;
+        detail::check(gapless_reader_changes(handle(), &changes));
+        return Changes(changes);
+    }
+
+    /// A copy of the whole book; empty until it is refreshed.
+    Replica replica() const {
+        gapless_replica replica;
+        detail::check(gapless_reader_replica(handle(), &replica));
+        return Replica(replica);
+    }
+
+    gapless_reader handle() const noexcept { return reader_.get(); }
 
 private:
-    gapless_reader reader_{0};
+    detail::Handle<gapless_reader, gapless_reader_free> reader_;
 };
 
 /// Sources, threads and books; stops when it goes.
 class Engine {
 public:
-    explicit Engine(std::string_view config) {
-        detail::check(gapless_engine_start(detail::bytes(config), config.size(), &engine_));
-    }
-    Engine(const Engine &) = delete;
-    Engine(Engine &&other) noexcept : engine_(std::exchange(other.engine_, gapless_engine{0})) {}
-    Engine &operator=(Engine other) noexcept {
-        std::swap(engine_, other.engine_);
-        return *this;
-    }
-    ~Engine() {
-        if (engine_.id) gapless_engine_free(engine_);
-    }
+    explicit Engine(std::string_view config) : engine_(start(config)) {}
 
-    void join() const { detail::check(gapless_engine_join(engine_)); }
-    void stop() const { detail::check(gapless_engine_stop(engine_)); }
+    void join() const { detail::check(gapless_engine_join(engine_.get())); }
+    void stop() const { detail::check(gapless_engine_stop(engine_.get())); }
+    void restart() const { detail::check(gapless_engine_restart(engine_.get())); }
+    void add(std::string_view name) const {
+        detail::check(gapless_engine_add(engine_.get(), name.data(), name.size()));
+    }
+    void remove(std::string_view name) const {
+        detail::check(gapless_engine_remove(engine_.get(), name.data(), name.size()));
+    }
 
     Reader book(std::string_view name, std::chrono::nanoseconds wait = {}) const {
         gapless_reader reader;
-        auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(wait.count(), 0));
-        detail::check(
-            gapless_engine_book(engine_, detail::bytes(name), name.size(), ns, &reader));
+        detail::check(gapless_engine_book(engine_.get(), name.data(), name.size(),
+                                          detail::ns(wait), &reader));
         return Reader(reader);
     }
 
     /// Names that each mean one book.
     std::vector<std::string> books() const {
         std::size_t count = 0;
-        detail::check(gapless_engine_book_count(engine_, &count));
+        detail::check(gapless_engine_book_count(engine_.get(), &count));
         std::vector<std::string> names;
-        for (std::size_t at = 0; at < count; ++at)
-            names.push_back(detail::text([&](std::uint8_t *into, std::size_t room, std::size_t *length) {
-                return gapless_engine_book_name(engine_, at, into, room, length);
-            }));
+        for (std::size_t at = 0; at < count; ++at) {
+            auto name = [&](char *into, std::size_t room, std::size_t *length) {
+                return gapless_engine_book_name(engine_.get(), at, into, room, length);
+            };
+            names.push_back(detail::text(name));
+        }
         return names;
     }
 
+    gapless_engine handle() const noexcept { return engine_.get(); }
+
 private:
-    gapless_engine engine_{0};
+    static gapless_engine start(std::string_view config) {
+        gapless_engine engine;
+        detail::check(gapless_engine_start(config.data(), config.size(), &engine));
+        return engine;
+    }
+
+    detail::Handle<gapless_engine, gapless_engine_free> engine_;
 };
+
+/// A publication in shared memory.
+struct Region {
+    std::string file, engine, name, channel;
+    /// The process that writes it; 0 if unknown.
+    std::uint32_t pid;
+    /// Whether that process lives; empty if it cannot be seen from here.
+    std::optional<bool> alive;
+    /// Wall clock when it was made, ns since 1970.
+    std::int64_t created_ns;
+    /// GAPLESS_STATUS_OK, or why nothing but the name of the file is known.
+    gapless_status status;
+};
+
+/// What engines publish in shared memory; an empty folder means /dev/shm.
+inline std::vector<Region> regions(std::string_view folder = {}) {
+    std::vector<gapless_region> found;
+    std::size_t count = 0;
+    for (;;) {
+        gapless_status status = gapless_regions_list(folder.data(), folder.size(), found.data(),
+                                                     found.size(), &count);
+        if (status != GAPLESS_STATUS_TOO_SMALL) {
+            detail::check(status);
+            break;
+        }
+        found.resize(count);
+    }
+    std::vector<Region> all;
+    for (std::size_t at = 0; at < count; ++at) {
+        const gapless_region &one = found[at];
+        std::optional<bool> alive;
+        if (one.alive >= 0) alive = one.alive != 0;
+        all.push_back({one.file, one.engine, one.name, one.channel, one.pid, alive, one.created_ns,
+                       static_cast<gapless_status>(one.status)});
+    }
+    return all;
+}
+
+/// A reader of a book in shared memory, `[ENGINE/]NAME[@CHANNEL]`.
+inline Reader attach(std::string_view name, std::string_view folder = {}) {
+    gapless_reader reader;
+    detail::check(gapless_regions_attach(folder.data(), folder.size(), name.data(), name.size(),
+                                         &reader));
+    return Reader(reader);
+}
+
+/// Removes the files that ended processes left, and says how many.
+inline std::size_t sweep(std::string_view folder = {}) {
+    std::size_t removed = 0;
+    detail::check(gapless_regions_sweep(folder.data(), folder.size(), &removed));
+    return removed;
+}
 
 }  // namespace gapless
 

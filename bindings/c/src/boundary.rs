@@ -5,6 +5,7 @@
 
 use crate::types::gapless_status;
 use std::cell::RefCell;
+use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Longest text that is taken.
@@ -25,14 +26,13 @@ impl From<gapless_status> for Failure {
     }
 }
 
-/// Runs the body of an exported function.
+/// Runs the body of an exported function; what went wrong is what [`last_error`] says next.
 pub(crate) fn call(body: impl FnOnce() -> Result<(), Failure>) -> gapless_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => gapless_status::Ok,
         Ok(Err(Failure(status, words))) => {
-            if !words.is_empty() {
-                remember(words);
-            }
+            // Also if it has no words: those of an older failure are not this one's.
+            remember(words);
             status
         }
         Err(panic) => {
@@ -40,6 +40,18 @@ pub(crate) fn call(body: impl FnOnce() -> Result<(), Failure>) -> gapless_status
             let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&s| s.to_owned()));
             remember(words.unwrap_or_else(|| "a fault without words".to_owned()));
             // What it was thrown with may itself throw when it is dropped.
+            std::mem::forget(panic);
+            gapless_status::Internal
+        }
+    }
+}
+
+/// As [`call`], of a function that leaves the last failure as it is.
+pub(crate) fn ask(body: impl FnOnce() -> Result<(), Failure>) -> gapless_status {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => gapless_status::Ok,
+        Ok(Err(Failure(status, _))) => status,
+        Err(panic) => {
             std::mem::forget(panic);
             gapless_status::Internal
         }
@@ -75,8 +87,70 @@ impl<T: Copy> Place<T> {
     }
 }
 
+/// Room of the caller for some answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room<T: Copy> {
+    first: *mut T,
+    capacity: usize,
+}
+
+impl<T: Copy> Room<T> {
+    /// Refuses what cannot be written to; room for nothing may be null.
+    pub(crate) fn of(first: *mut T, capacity: usize) -> Result<Self, Failure> {
+        if capacity > 0 {
+            Place::of(first)?;
+        }
+        Ok(Self { first, capacity })
+    }
+
+    pub(crate) const fn capacity(self) -> usize {
+        self.capacity
+    }
+
+    /// Refuses what does not fit.
+    pub(crate) fn holds(self, count: usize) -> Result<(), Failure> {
+        if count <= self.capacity { Ok(()) } else { Err(gapless_status::TooSmall.into()) }
+    }
+
+    /// Writes all of them, or none if they do not fit.
+    pub(crate) fn put(self, values: impl ExactSizeIterator<Item = T>) -> Result<(), Failure> {
+        self.holds(values.len())?;
+        for (at, value) in (0..self.capacity).zip(values) {
+            // SAFETY: `at` is less than the capacity, which is not 0 then: the pointer is not null
+            // and aligned, checked by `of`, and the caller of the exported function says that so
+            // many values may be written; its memory is not ours.
+            unsafe { self.first.add(at).write(value) };
+        }
+        Ok(())
+    }
+}
+
+/// Room of the caller for a text, and a place for the text's length.
+#[derive(Debug)]
+pub(crate) struct TextRoom {
+    bytes: Room<c_char>,
+    length: Place<usize>,
+}
+
+impl TextRoom {
+    /// Refuses what cannot be written to.
+    pub(crate) fn of(
+        buffer: *mut c_char,
+        capacity: usize,
+        length: *mut usize,
+    ) -> Result<Self, Failure> {
+        Ok(Self { bytes: Room::of(buffer, capacity)?, length: Place::of(length)? })
+    }
+
+    /// Writes a text, and its length also if it does not fit.
+    pub(crate) fn put(self, text: &str) -> Result<(), Failure> {
+        self.length.put(text.len());
+        self.bytes.put(text.bytes().map(|byte| byte as c_char))
+    }
+}
+
 /// A copy of a text; null is allowed if it is empty.
-pub(crate) fn text(pointer: *const u8, length: usize) -> Result<String, Failure> {
+pub(crate) fn text(pointer: *const c_char, length: usize) -> Result<String, Failure> {
     if length == 0 {
         return Ok(String::new());
     }
@@ -87,24 +161,7 @@ pub(crate) fn text(pointer: *const u8, length: usize) -> Result<String, Failure>
         return Err(gapless_status::InvalidText.into());
     }
     // SAFETY: not null; the caller of the exported function says that so many bytes may be read.
-    let bytes = unsafe { std::slice::from_raw_parts(pointer, length) };
+    let bytes = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), length) };
     let text = std::str::from_utf8(bytes).map(ToOwned::to_owned);
     text.map_err(|error| Failure(gapless_status::InvalidText, error.to_string()))
-}
-
-/// Copies values into the caller's buffer, as many as it holds.
-pub(crate) fn fill<T: Copy>(buffer: *mut T, capacity: usize, values: &[T]) -> Result<(), Failure> {
-    if values.is_empty() {
-        return Ok(());
-    }
-    if buffer.is_null() || !buffer.is_aligned() {
-        return Err(gapless_status::InvalidPointer.into());
-    }
-    if values.len() > capacity {
-        return Err(gapless_status::TooSmall.into());
-    }
-    // SAFETY: not null and aligned; the caller of the exported function says that `capacity` values
-    // may be written, which is no less than are; its memory is not ours.
-    unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), buffer, values.len()) };
-    Ok(())
 }

@@ -1,13 +1,14 @@
 //! Engines: sources in, books that any thread may read.
 #![allow(non_camel_case_types)] // These are C's names.
 
-use crate::boundary::{self, Failure, Place};
+use crate::boundary::{self, Failure, Place, TextRoom};
 use crate::handles::{self, Object};
 use crate::types::{gapless_engine, gapless_reader, gapless_status};
 use gapless::EngineError;
 use gapless::config::{self, ConfigError};
 use gapless::engine::BookInfo;
-use std::sync::Mutex;
+use std::ffi::c_char;
+use std::sync::RwLock;
 use std::time::Duration;
 
 /// Starts an engine from a text in JSON or TOML, like
@@ -16,7 +17,7 @@ use std::time::Duration;
 /// it fails.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_start(
-    config: *const u8,
+    config: *const c_char,
     config_length: usize,
     engine: *mut gapless_engine,
 ) -> gapless_status {
@@ -26,14 +27,14 @@ pub extern "C" fn gapless_engine_start(
         let invalid =
             |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
         let started = config::read(&text).map_err(invalid)?.start().map_err(failure)?;
-        let id = handles::keep(Object::Engine(Mutex::new(started)))?;
+        let id = handles::keep(Object::Engine(RwLock::new(started)))?;
         engine.put(gapless_engine { id });
         Ok(())
     })
 }
 
 /// Waits until every source was read to its end. The books stay as they ended until the engine
-/// stops. Another thread may not use the engine meanwhile: its calls wait.
+/// stops. Other threads may ask the engine meanwhile; one that stops or changes it waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
@@ -48,7 +49,7 @@ pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status 
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
-        handles::with_engine(engine.id, |mut engine| {
+        handles::with_engine_alone(engine.id, |engine| {
             engine.stop();
             Ok(())
         })
@@ -61,12 +62,53 @@ pub extern "C" fn gapless_engine_free(engine: gapless_engine) -> gapless_status 
     boundary::call(|| handles::free(engine.id, |object| matches!(object, Object::Engine(_))))
 }
 
+/// Begins again after gapless_engine_stop(), with the sources from their beginning. Readers of
+/// before stay GAPLESS_STATE_STALE.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_restart(engine: gapless_engine) -> gapless_status {
+    boundary::call(|| {
+        handles::with_engine_alone(engine.id, |engine| engine.restart().map_err(failure))
+    })
+}
+
+/// Publishes the books of a name, `VENUE[.MARKET]:SYMBOL`, now or when they appear.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_add(
+    engine: gapless_engine,
+    name: *const c_char,
+    name_length: usize,
+) -> gapless_status {
+    boundary::call(|| {
+        let name = boundary::text(name, name_length)?;
+        handles::with_engine_alone(engine.id, |engine| {
+            engine.add(&name);
+            Ok(())
+        })
+    })
+}
+
+/// Ends the publication of the books of a name: their readers see GAPLESS_STATE_STALE.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_remove(
+    engine: gapless_engine,
+    name: *const c_char,
+    name_length: usize,
+) -> gapless_status {
+    boundary::call(|| {
+        let name = boundary::text(name, name_length)?;
+        handles::with_engine_alone(engine.id, |engine| {
+            engine.remove(&name);
+            Ok(())
+        })
+    })
+}
+
 /// Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within
 /// `wait_ns`. `*reader` is the caller's, to be freed once.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_book(
     engine: gapless_engine,
-    name: *const u8,
+    name: *const c_char,
     name_length: usize,
     wait_ns: u64,
     reader: *mut gapless_reader,
@@ -103,19 +145,16 @@ pub extern "C" fn gapless_engine_book_count(
 pub extern "C" fn gapless_engine_book_name(
     engine: gapless_engine,
     index: usize,
-    buffer: *mut u8,
+    buffer: *mut c_char,
     capacity: usize,
     length: *mut usize,
 ) -> gapless_status {
     boundary::call(|| {
-        let length = Place::of(length)?;
-        let mut names = handles::with_engine(engine.id, |engine| {
-            Ok(engine.books().iter().map(BookInfo::full_name).collect::<Vec<_>>())
-        })?;
+        let room = TextRoom::of(buffer, capacity, length)?;
+        let books = handles::with_engine(engine.id, |engine| Ok(engine.books()))?;
+        let mut names: Vec<_> = books.iter().map(BookInfo::full_name).collect();
         names.sort_unstable();
-        let name = names.get(index).ok_or(gapless_status::NoSuchBook)?;
-        length.put(name.len());
-        boundary::fill(buffer, capacity, name.as_bytes())
+        room.put(names.get(index).ok_or(gapless_status::NoSuchBook)?)
     })
 }
 

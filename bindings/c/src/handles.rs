@@ -5,17 +5,23 @@
 //! uses it ends when that thread is done.
 
 use crate::boundary::Failure;
+use crate::changes::Follower;
 use crate::types::gapless_status;
-use gapless::{BookReader, Engine};
+use gapless::book::publish::Replica;
+use gapless::{BookReader, Engine, Memory};
 use sharded_slab::Slab;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// What a handle means.
 #[derive(Debug)]
 pub(crate) enum Object {
-    /// Calls that change an engine take turns.
-    Engine(Mutex<Engine>),
+    /// Calls that stop or change an engine wait for those that ask it, and the other way round.
+    Engine(RwLock<Engine>),
     Reader(BookReader),
+    /// Calls on one of these take turns.
+    Changes(Mutex<Follower>),
+    /// Much larger than the others.
+    Replica(Box<Mutex<Replica<Arc<Memory>>>>),
 }
 
 static OBJECTS: std::sync::LazyLock<Slab<Object>> = std::sync::LazyLock::new(Slab::new);
@@ -26,16 +32,41 @@ pub(crate) fn keep(object: Object) -> Result<u64, Failure> {
     Ok(key as u64 + 1)
 }
 
-/// Does something with an engine.
+/// Does something with an object.
+#[inline]
+fn with<T>(
+    id: u64,
+    what: impl FnOnce(&Object) -> Option<Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let object = OBJECTS.get(key(id)?);
+    object.and_then(|object| what(&object)).ok_or(gapless_status::InvalidHandle)?
+}
+
+/// Asks an engine.
 pub(crate) fn with_engine<T>(
     id: u64,
-    what: impl FnOnce(MutexGuard<'_, Engine>) -> Result<T, Failure>,
+    what: impl FnOnce(&Engine) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    match OBJECTS.get(key(id)?).as_deref() {
+    with(id, |object| match object {
         // A call that panicked left the engine as it was, or stopped.
-        Some(Object::Engine(engine)) => what(engine.lock().unwrap_or_else(PoisonError::into_inner)),
-        _ => Err(gapless_status::InvalidHandle.into()),
-    }
+        Object::Engine(engine) => {
+            Some(what(&engine.read().unwrap_or_else(PoisonError::into_inner)))
+        }
+        _ => None,
+    })
+}
+
+/// Changes an engine.
+pub(crate) fn with_engine_alone<T>(
+    id: u64,
+    what: impl FnOnce(&mut Engine) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with(id, |object| match object {
+        Object::Engine(engine) => {
+            Some(what(&mut engine.write().unwrap_or_else(PoisonError::into_inner)))
+        }
+        _ => None,
+    })
 }
 
 /// Does something with a reader.
@@ -44,10 +75,36 @@ pub(crate) fn with_reader<T>(
     id: u64,
     what: impl FnOnce(&BookReader) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    match OBJECTS.get(key(id)?).as_deref() {
-        Some(Object::Reader(reader)) => what(reader),
-        _ => Err(gapless_status::InvalidHandle.into()),
-    }
+    with(id, |object| match object {
+        Object::Reader(reader) => Some(what(reader)),
+        _ => None,
+    })
+}
+
+/// Does something with a follower of changes.
+pub(crate) fn with_changes<T>(
+    id: u64,
+    what: impl FnOnce(&mut Follower) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with(id, |object| match object {
+        Object::Changes(changes) => {
+            Some(what(&mut changes.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+        _ => None,
+    })
+}
+
+/// Does something with a replica.
+pub(crate) fn with_replica<T>(
+    id: u64,
+    what: impl FnOnce(&mut Replica<Arc<Memory>>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with(id, |object| match object {
+        Object::Replica(replica) => {
+            Some(what(&mut replica.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+        _ => None,
+    })
 }
 
 /// Frees an object of a kind.

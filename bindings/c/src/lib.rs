@@ -1,17 +1,24 @@
 //! The C interface of gapless: `include/gapless.h`.
 //!
-//! One noun a file: [`engine`], [`reader`]; what a C program passes and gets is in [`types`], and
-//! `boundary` is the only file that touches its pointers. Invariant: nothing unwinds into C, and
-//! no pointer but one that the caller passes in that very call is followed.
+//! One noun a file: [`engine`], [`reader`], [`changes`], [`replica`], [`regions`]; what a C program
+//! passes and gets is in [`types`], and `boundary` is the only file that touches its pointers.
+//! Invariant: nothing unwinds into C, and no pointer but one that the caller passes in that very
+//! call is followed.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)] // Follows the caller's pointers.
 mod boundary;
 #[allow(unsafe_code)] // Unmangled names.
+pub mod changes;
+#[allow(unsafe_code)] // Unmangled names.
 pub mod engine;
 mod handles;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod reader;
+#[allow(unsafe_code)] // Unmangled names.
+pub mod regions;
+#[allow(unsafe_code)] // Unmangled names.
+pub mod replica;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod text;
 pub mod types;

@@ -1,7 +1,7 @@
 //! Readers: one book each, from any thread.
 #![allow(non_camel_case_types)] // These are C's names.
 
-use crate::boundary::{self, Failure, Place};
+use crate::boundary::{self, Failure, Place, Room};
 use crate::handles::{self, Object};
 use crate::types::{gapless_depth, gapless_level, gapless_reader, gapless_status, gapless_top};
 use gapless::book::event::Level;
@@ -79,7 +79,7 @@ pub extern "C" fn gapless_reader_depth(
     asks_capacity: usize,
     depth: *mut gapless_depth,
 ) -> gapless_status {
-    let sides = [(bids, bids_capacity), (asks, asks_capacity)];
+    let sides = Sides::of(bids, bids_capacity, asks, asks_capacity);
     copy(reader, sides, depth, |reader, bids, asks| reader.levels_into(bids, asks).map_err(refused))
 }
 
@@ -93,7 +93,7 @@ pub extern "C" fn gapless_reader_last_known_depth(
     asks_capacity: usize,
     depth: *mut gapless_depth,
 ) -> gapless_status {
-    let sides = [(bids, bids_capacity), (asks, asks_capacity)];
+    let sides = Sides::of(bids, bids_capacity, asks, asks_capacity);
     copy(reader, sides, depth, |reader, bids, asks| {
         reader.publication().last_known_levels_into(bids, asks).map_err(busy)
     })
@@ -151,38 +151,61 @@ thread_local! {
 
 fn copy(
     reader: gapless_reader,
-    [(bids, bids_capacity), (asks, asks_capacity)]: [(*mut gapless_level, usize); 2],
+    sides: Result<Sides, Failure>,
     depth: *mut gapless_depth,
     read: impl FnOnce(&BookReader, &mut [Level], &mut [Level]) -> Result<Copied, Failure>,
 ) -> gapless_status {
     boundary::call(|| {
-        let depth = Place::of(depth)?;
-        for (side, capacity) in [(bids, bids_capacity), (asks, asks_capacity)] {
-            if capacity > 0 {
-                Place::of(side)?;
-            }
-        }
+        let (depth, sides) = (Place::of(depth)?, sides?);
         LEVELS.with(|levels| {
-            let [ours, theirs] = &mut *levels.borrow_mut();
-            ours.resize(bids_capacity.min(DEPTH_MAX), Level::default());
-            theirs.resize(asks_capacity.min(DEPTH_MAX), Level::default());
-            let copied = handles::with_reader(reader.id, |reader| read(reader, ours, theirs))?;
-            give(bids, bids_capacity, ours.get(..copied.bids).unwrap_or(&[]))?;
-            give(asks, asks_capacity, theirs.get(..copied.asks).unwrap_or(&[]))?;
+            let [bids, asks] = &mut *levels.borrow_mut();
+            let [bids_room, asks_room] = sides.capacities();
+            bids.resize(bids_room.min(DEPTH_MAX), Level::default());
+            asks.resize(asks_room.min(DEPTH_MAX), Level::default());
+            let copied = handles::with_reader(reader.id, |reader| read(reader, bids, asks))?;
+            let (bids, asks) = (bids.iter().take(copied.bids), asks.iter().take(copied.asks));
+            sides.put(bids.copied(), asks.copied())?;
             depth.put((&copied).into());
             Ok(())
         })
     })
 }
 
-fn give(buffer: *mut gapless_level, capacity: usize, levels: &[Level]) -> Result<(), Failure> {
-    for (at, level) in levels.iter().enumerate() {
-        boundary::fill(buffer.wrapping_add(at), capacity.saturating_sub(at), &[(*level).into()])?;
-    }
-    Ok(())
+/// Room of the caller for the levels of a book.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sides {
+    bids: Room<gapless_level>,
+    asks: Room<gapless_level>,
 }
 
-fn refused(error: ReadError) -> Failure {
+impl Sides {
+    /// Refuses what cannot be written to.
+    pub(crate) fn of(
+        bids: *mut gapless_level,
+        bids_capacity: usize,
+        asks: *mut gapless_level,
+        asks_capacity: usize,
+    ) -> Result<Self, Failure> {
+        Ok(Self { bids: Room::of(bids, bids_capacity)?, asks: Room::of(asks, asks_capacity)? })
+    }
+
+    pub(crate) const fn capacities(self) -> [usize; 2] {
+        [self.bids.capacity(), self.asks.capacity()]
+    }
+
+    /// Writes all of them, or none if either side does not fit.
+    pub(crate) fn put(
+        self,
+        bids: impl ExactSizeIterator<Item = Level>,
+        asks: impl ExactSizeIterator<Item = Level>,
+    ) -> Result<(), Failure> {
+        self.asks.holds(asks.len())?;
+        self.bids.put(bids.map(Into::into))?;
+        self.asks.put(asks.map(Into::into))
+    }
+}
+
+pub(crate) fn refused(error: ReadError) -> Failure {
     match error {
         ReadError::NotLive(_) => gapless_status::NotLive.into(),
         ReadError::Busy => gapless_status::Busy.into(),

@@ -3,7 +3,8 @@
 
 use gapless::book::event::{Level, NO_TIME};
 use gapless::book::local::State;
-use gapless::book::publish::{Copied, Status, Top};
+use gapless::book::publish::{ChangeKind, Copied, Status, Top};
+use std::ffi::c_char;
 
 /// What a call came to.
 #[repr(C)]
@@ -39,6 +40,16 @@ pub enum gapless_status {
     InvalidArgument = 13,
     /// A fault inside gapless; gapless_last_error() has its words. The process is intact.
     Internal = 14,
+    /// Nothing has changed since the last look.
+    NothingNew = 15,
+    /// The writer has overtaken this reader: changes were missed.
+    Lapped = 16,
+    /// The book is published without its changes and whole depth.
+    NotPublished = 17,
+    /// The book holds more levels than its publication has room for.
+    TooDeep = 18,
+    /// A folder or file of shared memory cannot be used; gapless_last_error() says why.
+    SharedMemory = 19,
 }
 
 /// State of a book.
@@ -68,6 +79,22 @@ pub struct gapless_engine {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct gapless_reader {
+    /// 0 is never given out.
+    pub id: u64,
+}
+
+/// Follows the changes of one book. Free it with gapless_changes_free().
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct gapless_changes {
+    /// 0 is never given out.
+    pub id: u64,
+}
+
+/// A copy of one whole book, brought up to date when asked. Free it with gapless_replica_free().
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct gapless_replica {
     /// 0 is never given out.
     pub id: u64,
 }
@@ -130,8 +157,61 @@ pub struct gapless_depth {
     pub asks: usize,
 }
 
+/// What a change of a book does.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum gapless_change_kind {
+    /// Some levels changed, or none and only the standing did.
+    Delta = 0,
+    /// Levels of before are void; these are all.
+    Reset = 1,
+    /// Levels of before are void, and the new ones are too many to be given: who follows levels
+    /// brings a gapless_replica up to date.
+    Resync = 2,
+}
+
+/// What one publication changed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct gapless_change {
+    /// What may be thought of the book from here on.
+    pub standing: gapless_standing,
+    /// Bids that changed, with their new sizes; size 0: gone.
+    pub bids: usize,
+    /// Asks that changed.
+    pub asks: usize,
+    /// A gapless_change_kind.
+    pub kind: u8,
+}
+
+/// A publication in shared memory. Texts end with a zero.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct gapless_region {
+    /// A gapless_status: GAPLESS_STATUS_OK, or GAPLESS_STATUS_SHARED_MEMORY if the file is not a
+    /// publication of this user and this version; then only its name is known.
+    pub status: i32,
+    /// The process that writes it; 0 if unknown.
+    pub pid: u32,
+    /// 1: that process lives; 0: it has ended; -1: it cannot be seen from here.
+    pub alive: i32,
+    /// Name of the file in its folder.
+    pub file: [c_char; 260],
+    /// Name of the engine.
+    pub engine: [c_char; 72],
+    /// `VENUE[.MARKET]:SYMBOL`.
+    pub name: [c_char; 264],
+    /// Channel without the symbol.
+    pub channel: [c_char; 72],
+    /// Wall clock when it was made, ns since 1970.
+    pub created_ns: i64,
+}
+
 const _: () = assert!(size_of::<gapless_standing>() == 40 && align_of::<gapless_standing>() == 8);
 const _: () = assert!(size_of::<gapless_top>() == 72 && size_of::<gapless_level>() == 16);
+const _: () = assert!(size_of::<gapless_depth>() == 40 + 2 * size_of::<usize>());
+const _: () = assert!(size_of::<gapless_change>() == 48 + 2 * size_of::<usize>());
+const _: () = assert!(size_of::<gapless_region>() == 688);
 
 impl From<State> for gapless_state {
     fn from(state: State) -> Self {
@@ -177,5 +257,15 @@ impl From<&Top> for gapless_top {
 impl From<&Copied> for gapless_depth {
     fn from(copied: &Copied) -> Self {
         Self { standing: (&copied.status).into(), bids: copied.bids, asks: copied.asks }
+    }
+}
+
+impl From<ChangeKind> for gapless_change_kind {
+    fn from(kind: ChangeKind) -> Self {
+        match kind {
+            ChangeKind::Delta => Self::Delta,
+            ChangeKind::Reset => Self::Reset,
+            ChangeKind::Resync => Self::Resync,
+        }
     }
 }
