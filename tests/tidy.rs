@@ -128,9 +128,14 @@ fn the_map_names_every_crate() {
 }
 
 #[test]
-fn the_first_book_of_the_readme_is_the_example_that_is_compiled() {
-    let example = document("crates/gapless/examples/first_book.rs");
-    none(documents::unquoted_code(&document("README.md"), &example));
+fn the_first_books_of_the_readme_are_the_examples_that_are_compiled_and_run() {
+    let page = document("README.md");
+    let examples = [
+        "crates/gapless/examples/first_book.rs",
+        "bindings/c/examples/first_book.c",
+        "bindings/c/examples/first_book.cpp",
+    ];
+    none(examples.iter().flat_map(|e| documents::unquoted_code(&page, &document(e))).collect());
 }
 
 fn document(name: &str) -> Source {

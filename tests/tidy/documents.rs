@@ -66,14 +66,20 @@ const FIRST_PROGRAM_LINES_MAX: usize = 15;
 
 /// A page that does not print an example word for word, or an example that is too long for it.
 pub fn unquoted_code(page: &Source, example: &Source) -> Vec<String> {
-    let program = example.text.lines().skip_while(|line| line.starts_with("//!")).skip(1);
-    let program: Vec<_> = program.collect();
+    let (_, language) = example.path.rsplit_once('.').unwrap_or_default();
+    let language = if language == "rs" { "rust" } else { language };
+    let mut program = example.text.trim_end();
+    if let Some((header, rest)) = program.split_once("\n\n")
+        && header.starts_with("//!")
+    {
+        program = rest;
+    }
     let mut found = Vec::new();
-    if !page.text.contains(&format!("```rust\n{}\n```", program.join("\n"))) {
+    if !page.text.contains(&format!("```{language}\n{program}\n```")) {
         found.push(format!("{}: does not print {}", page.path, example.path));
     }
-    if program.len() > FIRST_PROGRAM_LINES_MAX {
-        let lines = program.len();
+    let lines = program.lines().count();
+    if lines > FIRST_PROGRAM_LINES_MAX {
         found.push(format!("{}: {lines} lines, at most {FIRST_PROGRAM_LINES_MAX}", example.path));
     }
     found
@@ -115,7 +121,10 @@ mod tests {
         let example = Source::of("x.rs", "//! X.\n\nfn main() {}\n");
         assert_eq!(unquoted_code(&page("```rust\nfn main() {}\n```"), &example), [""; 0]);
         assert_eq!(unquoted_code(&page("```rust\nfn main() { }\n```"), &example).len(), 1);
-        let long = Source::of("x.rs", &format!("//! X.\n\n{}", "\n".repeat(16)));
+        let c = Source::of("x.c", "int main(void) {}\n");
+        assert_eq!(unquoted_code(&page("```c\nint main(void) {}\n```"), &c), [""; 0]);
+        assert_eq!(unquoted_code(&page("```cpp\nint main(void) {}\n```"), &c).len(), 1);
+        let long = Source::of("x.rs", &format!("//! X.\n\n{}", "f();\n".repeat(16)));
         assert_eq!(unquoted_code(&page(""), &long).len(), 2);
     }
 

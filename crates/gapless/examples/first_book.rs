@@ -1,14 +1,14 @@
-//! Replays the sample recordings into books and prints state and best prices of each.
+//! Reads the sample recordings and prints the best prices of one book.
 
-fn main() -> Result<(), gapless::Error> {
-    let mut replay = gapless::Replay::open(["samples/"])?;
-    replay.run(&mut ())?;
-    for book in replay.books() {
-        print!("{} is {}", book.name(), book.state().name());
-        if let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask()) {
-            print!(": {} x {} | {} x {}", bid.0, bid.1, ask.0, ask.1);
-        }
-        println!();
+use gapless::book::decimal::Decimal;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = gapless::config::read("[[sources]]\nreplay = ['samples/']")?.start()?;
+    engine.join();
+    let top = engine.book("okx:BTC-USDT-SWAP")?.top()?;
+    if let (Some(bid), Some(ask)) = (top.bid, top.ask) {
+        let scale = top.status.scales.price;
+        println!("{} x {}", Decimal::new(bid.price, scale), Decimal::new(ask.price, scale));
     }
     Ok(())
 }

@@ -1,0 +1,302 @@
+//! The interface as users have it: installed, found by pkg-config and by CMake, with every warning
+//! of a C and a C++ compiler an error, run on the samples, also under ASan and valgrind.
+
+#[allow(dead_code, reason = "the other test needs more of it")]
+#[path = "ffi/writer.rs"]
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use writer::{Folder, Writer};
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+const LANGUAGES: [(&str, &str, &str); 2] = [("cc", "-std=c11", "c"), ("c++", "-std=c++17", "cpp")];
+/// As above, of later years: the headers have more in them.
+const LATER: [(&str, &str, &str); 2] = [("cc", "-std=c17", "c"), ("c++", "-std=c++20", "cpp")];
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn samples() -> String {
+    here().join("../../samples/").display().to_string()
+}
+
+fn config(paths: &str) -> String {
+    format!(r#"{{"sources":[{{"replay":["{paths}"]}}]}}"#)
+}
+
+/// Whether a program is there; says loudly what is not tested otherwise.
+fn has(program: &str) -> bool {
+    let is_there = Command::new(program).arg("--version").output().is_ok();
+    if !is_there {
+        println!("!! SKIPPED: no {program} on this machine");
+    }
+    is_there
+}
+
+#[track_caller]
+fn done(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (out, words) = (String::from_utf8(stdout).unwrap(), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n{out}\n{words}");
+    out
+}
+
+fn installer(folder: &Path) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let built = test.parent().unwrap();
+    assert!(built.join("libgapless_c.so").exists(), "cargo builds the library with this test");
+    let mut install = Command::new(here().join("install.sh"));
+    install.arg("--prefix").arg(folder).arg("--built").arg(built).env_remove("DESTDIR");
+    install
+}
+
+/// An empty folder of this test.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("installed-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// It, installed for one test.
+struct Installed(PathBuf);
+
+impl Installed {
+    fn new(name: &str) -> Self {
+        let prefix = folder(name);
+        done(&mut installer(&prefix));
+        Self(prefix)
+    }
+
+    fn pkg_config(&self, flags: &[&str]) -> Vec<String> {
+        let mut asked = Command::new("pkg-config");
+        asked.args(flags).arg("gapless").env("PKG_CONFIG_PATH", self.0.join("lib/pkgconfig"));
+        done(&mut asked).split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Compiles an example against what is installed.
+    fn compile(&self, language: (&str, &str, &str), name: &str, more: &[&str]) -> PathBuf {
+        let (compiler, standard, ending) = language;
+        let program = self.0.join(format!("{name}{standard}-{ending}{}", more.len()));
+        let mut command = Command::new(compiler);
+        command.arg(standard).args(WARNINGS).args(more).arg("-O1").arg("-o").arg(&program);
+        command.arg(here().join(format!("examples/{name}.{ending}")));
+        done(command.args(self.pkg_config(&["--cflags", "--libs"])));
+        program
+    }
+
+    /// A program that finds the library, in the folder above the samples.
+    fn program(&self, path: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(path);
+        command.env("LD_LIBRARY_PATH", self.0.join("lib")).current_dir(here().join("../.."));
+        command
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What the replay itself says of the samples: the books that end live, and no others.
+fn expected_live() -> usize {
+    let mut replay = gapless::Replay::open([samples()]).unwrap();
+    replay.run(&mut ()).unwrap();
+    replay.books().filter(|book| book.state() == gapless::book::local::State::Live).count()
+}
+
+/// What the first book of each language prints.
+fn expected_first() -> String {
+    let engine = gapless::config::read(&config(&samples())).unwrap().start().unwrap();
+    engine.join();
+    let top = engine.book("okx:BTC-USDT-SWAP").unwrap().top().unwrap();
+    let price = |level: gapless::book::event::Level| {
+        gapless::book::decimal::Decimal::new(level.price, top.status.scales.price)
+    };
+    format!("{} x {}\n", price(top.bid.unwrap()), price(top.ask.unwrap()))
+}
+
+#[test]
+fn examples_found_by_pkg_config_see_the_books_of_a_replay() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("pkg-config");
+    let first = expected_first();
+    let mut tops = Vec::new();
+    for language in LANGUAGES.into_iter().chain(LATER) {
+        let built = installed.compile(language, "first_book", &[]);
+        assert_eq!(done(&mut installed.program(built)), first);
+    }
+    for language in LANGUAGES {
+        tops.push(done(
+            installed.program(installed.compile(language, "top", &[])).arg(config(&samples())),
+        ));
+    }
+    let live = tops[0].lines().filter(|line| line.contains(" GAPLESS_STATUS_OK ")).count();
+    assert_eq!(live, expected_live(), "{}", tops[0]);
+    assert!(live > 3);
+    assert!(tops.iter().all(|top| *top == tops[0]), "{tops:?}");
+}
+
+#[test]
+fn examples_found_by_cmake_run_with_either_library() {
+    if !has("cmake") {
+        return;
+    }
+    let installed = Installed::new("cmake");
+    let (build, first) = (folder("cmake-build"), expected_first());
+    let find = format!("-DCMAKE_PREFIX_PATH={}", installed.0.display());
+    done(
+        Command::new("cmake")
+            .arg("-S")
+            .arg(here().join("examples"))
+            .arg("-B")
+            .arg(&build)
+            .arg(find),
+    );
+    done(Command::new("cmake").arg("--build").arg(&build).args(["--parallel", "2"]));
+    for name in ["first_book_c", "first_book_cpp"] {
+        for library in ["gapless", "static"] {
+            let built = build.join(format!("{name}_{library}"));
+            // CMake has told it where the library is.
+            let mut command = Command::new(&built);
+            assert_eq!(done(command.current_dir(here().join("../.."))), first, "{built:?}");
+            let needed = done(Command::new("readelf").arg("-d").arg(&built));
+            assert_eq!(needed.contains("[libgapless.so.0]"), library == "gapless", "{needed}");
+        }
+    }
+}
+
+#[test]
+fn examples_are_clean_under_asan_and_valgrind() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("clean");
+    let sample = config(&format!("{}okx.cap.zst", samples()));
+    for language in LANGUAGES {
+        let plain = installed.compile(language, "top", &[]);
+        let seen = done(installed.program(&plain).arg(&sample));
+        let asan = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+        let asan = installed.compile(language, "top", &asan);
+        assert_eq!(done(installed.program(&asan).arg(&sample)), seen);
+        if has("valgrind") {
+            let mut valgrind = installed.program("valgrind");
+            valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+            valgrind.args(["--errors-for-leak-kinds=definite", "--"]);
+            assert_eq!(done(valgrind.arg(plain).arg(&sample)), seen);
+        }
+    }
+}
+
+#[test]
+fn another_process_attaches_to_what_an_engine_shares() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("attach");
+    let folder = Folder::new();
+    let text = config(&format!("{}okx.cap.zst", samples()));
+    let text =
+        text.replacen('{', &format!(r#"{{"share":"c","share_folder":"{}","#, folder.text()), 1);
+    let engine = gapless::config::read(&text).unwrap().start().unwrap();
+    engine.join();
+    let mut books = engine.books();
+    books.sort_by_key(gapless::engine::BookInfo::full_name);
+    for language in LANGUAGES {
+        let attach = installed.compile(language, "attach", &[]);
+        let listed = done(installed.program(&attach).arg(folder.text()));
+        let mut listed: Vec<_> = listed.lines().collect();
+        listed.sort_unstable();
+        let names: Vec<_> =
+            books.iter().map(|book| format!("c/{}@{}", book.name, book.channel)).collect();
+        assert_eq!(listed, names);
+        let first =
+            done(installed.program(&attach).arg(folder.text()).arg("c/okx:BTC-USDT-SWAP@books"));
+        assert_eq!(first, expected_first());
+        let none = installed.program(&attach).arg(folder.text()).arg("okx:NONE").output().unwrap();
+        assert_eq!(none.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&none.stderr).contains("okx:NONE"), "{none:?}");
+    }
+}
+
+#[test]
+fn another_process_follows_a_writer() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("follow");
+    let (folder, is_done) = (Folder::new(), AtomicBool::new(false));
+    let mut writer = Writer::new(&folder, &gapless::book::publish::Config::default());
+    writer.publish();
+    let programs = LANGUAGES.map(|language| installed.compile(language, "attach", &[]));
+    let followed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                writer.publish();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let follow =
+            |path| installed.program(path).arg(folder.text()).args([writer::NAME, "20"]).output();
+        let followed = programs.each_ref().map(|path| follow(path).unwrap());
+        is_done.store(true, Ordering::Relaxed);
+        followed
+    });
+    for Output { status, stdout, stderr } in followed {
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        let text = String::from_utf8(stdout).unwrap();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("10 x 10.01"));
+        let seqs: Vec<u64> = lines
+            .map(|line| {
+                let (seq, rest) = line.strip_prefix("seq ").unwrap().split_once(": ").unwrap();
+                assert_eq!(rest, "10 bids, 10 asks");
+                seq.parse().unwrap()
+            })
+            .collect();
+        assert_eq!(seqs.len(), 20);
+        assert!(seqs.is_sorted_by(|a, b| a + 1 == *b), "{seqs:?}");
+    }
+}
+
+#[test]
+fn a_package_is_staged_below_destdir() {
+    let (stage, prefix) = (folder("stage"), Path::new("/opt/gapless"));
+    let mut install = installer(prefix);
+    done(install.env("DESTDIR", &stage).args(["--libdir", "/opt/gapless/lib64"]));
+    let lib = stage.join("opt/gapless/lib64");
+    let pc = std::fs::read_to_string(lib.join("pkgconfig/gapless.pc")).unwrap();
+    assert!(pc.contains("prefix=/opt/gapless\nlibdir=/opt/gapless/lib64\n"), "{pc}");
+    assert!(!pc.contains(stage.to_str().unwrap()) && !pc.contains('@'), "{pc}");
+    let target = std::fs::canonicalize(lib.join("libgapless.so")).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(target.ends_with(format!("libgapless.so.{version}")), "{target:?}");
+    let dynamic = done(Command::new("readelf").arg("-d").arg(target));
+    assert!(dynamic.contains("Library soname: [libgapless.so.0]"), "{dynamic}");
+    for file in ["gapless.h", "gapless.hpp"] {
+        assert!(stage.join("opt/gapless/include").join(file).exists());
+    }
+}
+
+#[test]
+fn what_cannot_be_installed_is_refused_with_words() {
+    for (arguments, words) in [
+        (&["--perfix", "/opt/x"][..], "--perfix is not known"),
+        (&["--prefix", "relative"], "relative: not a path from the root"),
+        (&["--prefix", "/opt/a b"], "blanks"),
+        (&["--prefix"], "--prefix needs a folder"),
+        (&["--prefix", "/opt/x", "--built", "/nowhere"], "/nowhere/libgapless_c.so is not there"),
+    ] {
+        let ran = Command::new(here().join("install.sh")).args(arguments).output().unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&ran.stderr).contains(words), "{ran:?}");
+    }
+}
