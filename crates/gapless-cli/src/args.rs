@@ -22,12 +22,64 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Check recordings: exit 3 if any gap, crossed book or refused message is found.
     Verify(VerifyArguments),
+    /// Simulated exchanges, for tests of this engine and of any other client.
+    Sim(SimArguments),
     /// List the books that engines of this machine publish in shared memory.
     #[cfg(target_os = "linux")]
     Books(BooksArguments),
     /// Show a book that an engine publishes in shared memory: exit 1 if it is not live.
     #[cfg(target_os = "linux")]
     Read(ReadArguments),
+}
+
+/// Arguments of `sim`.
+#[derive(Debug, Args)]
+pub struct SimArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SimCommand,
+}
+
+/// What to do with simulated exchanges.
+#[derive(Debug, Subcommand)]
+pub enum SimCommand {
+    /// Serve them on loopback until Ctrl-C: plain ws and http on one port each, printed first.
+    /// GET /truth/SYMBOL?seq=N answers with the book at that sequence.
+    Serve(SimServeArguments),
+}
+
+/// Arguments of `sim serve`.
+#[derive(Debug, Args)]
+pub struct SimServeArguments {
+    /// Port of the first exchange, the next ones above it; 0 = any that are free.
+    #[arg(long, value_name = "PORT", default_value_t = 9100)]
+    pub port: u16,
+    /// Only this exchange (may be given more than once): binance_spot, binance_us, binance_usdm,
+    /// binance_coinm, bybit, okx, deribit, tardis, relay.
+    #[arg(long, value_name = "V", value_parser = sim_venue)]
+    pub venue: Vec<gapless_sim::exchange::Venue>,
+    /// Seed of markets and faults.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// How many coins, or names of symbols with commas between.
+    #[arg(long, value_name = "N|NAMES", default_value = "2")]
+    pub symbols: String,
+    /// Resting levels on each side of a book instead of the recorded numbers.
+    #[arg(long, value_name = "N")]
+    pub levels: Option<usize>,
+    /// What goes wrong: a script, one rule a line (docs/simulator.md).
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// End after this time.
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+}
+
+fn sim_venue(text: &str) -> Result<gapless_sim::exchange::Venue, String> {
+    gapless_sim::exchange::Venue::from_name(text).ok_or_else(|| {
+        let names = gapless_sim::exchange::Venue::ALL.map(gapless_sim::exchange::Venue::name);
+        format!("no such exchange; known are {}", names.join(", "))
+    })
 }
 
 /// Arguments of `books`.

@@ -9,6 +9,7 @@ mod plot;
 #[cfg(target_os = "linux")]
 mod regions;
 mod replay;
+mod sim;
 mod table;
 mod tally;
 mod verify;
@@ -45,6 +46,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let exit = match arguments.command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         #[cfg(target_os = "linux")]
         Command::Books(arguments) => regions::books(&arguments),
         #[cfg(target_os = "linux")]

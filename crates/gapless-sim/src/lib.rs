@@ -13,7 +13,7 @@
 //! A recording is one client's view, written once; an [`exchange`] answers any number of clients
 //! for as long as they like, and goes wrong where asked.
 //!
-//! Everything is sans-I/O and runs in virtual time: no clock, no threads, no sockets, and no
+//! All but `net` is sans-I/O and runs in virtual time: no clock, no threads, no sockets, and no
 //! chance but [`rng::Rng`]. The same seed gives the same bytes on every machine.
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,8 @@ pub mod book;
 pub mod dialect;
 pub mod exchange;
 pub mod market;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod number;
 pub mod profile;
 pub mod recording;

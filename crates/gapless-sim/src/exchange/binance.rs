@@ -145,7 +145,7 @@ impl Binance {
         let most = if self.flavour.futures() { 1000 } else { 5000 };
         let limit = limit(request, if self.flavour.futures() { 500 } else { 100 }).min(most);
         let book = desk.symbol(symbol).truth.top(limit);
-        let (book, id, name) = desk.rest_book(symbol, book, self.ids[symbol]);
+        let (book, id, name) = desk.rest_book(symbol, None, book, self.ids[symbol]);
         let book = book.top(limit);
         Answer::json(self.flavour.snapshot(desk.symbol(symbol), &name, id, &book, desk.now_ns))
     }

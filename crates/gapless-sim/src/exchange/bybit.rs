@@ -165,7 +165,7 @@ impl Bybit {
         let Some(stream) = desk.topic(index).stream.as_ref() else { return self.failure(500) };
         let (book, seq) = (stream.history.image().clone(), stream.history.seq());
         let cross = self.cross_of(&name, seq);
-        let (book, u, said) = desk.rest_book(symbol, book, seq);
+        let (book, u, said) = desk.rest_book(symbol, Some(index), book, seq);
         let limit = request.query("limit").and_then(|limit| limit.parse().ok());
         let changes = super::speaker::whole(&book.top(limit.unwrap_or(most).min(most)));
         let (symbol, ts) = (desk.symbol(symbol), millis(desk.now_ns));

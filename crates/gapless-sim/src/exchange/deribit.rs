@@ -186,7 +186,7 @@ impl Deribit {
         let index = desk.open(&topic, Some(symbol), channel, || first);
         let Some(stream) = desk.topic(index).stream.as_ref() else { return self.failure(500) };
         let (book, seq) = (stream.history.image().clone(), stream.history.seq());
-        let (book, seq, name) = desk.rest_book(symbol, book, seq);
+        let (book, seq, name) = desk.rest_book(symbol, Some(index), book, seq);
         let depth = request.query("depth").and_then(|depth| depth.parse().ok()).unwrap_or(5);
         let (changes, symbol) = (whole(&book.top(depth)), desk.symbol(symbol));
         let result = Object::new().raw("timestamp", millis(desk.now_ns)).text("state", "open");

@@ -208,11 +208,19 @@ impl Desk {
     }
 
     /// A REST snapshot of a symbol that stands at `seq`, with what goes wrong with it: the book,
-    /// its sequence, and the name that the body says.
-    pub fn rest_book(&mut self, symbol: usize, book: Book, seq: i64) -> (Book, i64, String) {
+    /// its sequence, and the name that the body says. An old one is of that topic, or of any where
+    /// all have the same numbers.
+    pub fn rest_book(
+        &mut self,
+        symbol: usize,
+        topic: Option<usize>,
+        book: Book,
+        seq: i64,
+    ) -> (Book, i64, String) {
         let name = self.symbol(symbol).spec.name.clone();
         let Some(fault) = self.snapshot_fault.take() else { return (book, seq, name) };
-        let known = self.of_symbol[symbol].iter();
+        let own = |at: &&usize| topic.is_none_or(|topic| topic == **at);
+        let known = self.of_symbol[symbol].iter().filter(own);
         let mut streams = known.filter_map(|topic| self.topics[*topic].stream.as_ref());
         let wrong = match fault {
             Fault::OldSnapshot(messages) => streams.next_back().map(|stream| {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use gapless_book::event::Side;
 
 use crate::book::Book;
+use crate::dialect::image::{Change, Changes};
 
 /// Messages that can be undone.
 const MESSAGES_MAX: usize = 4_096;
@@ -79,6 +80,30 @@ impl History {
         self.undone(messages.min(self.steps.len()))
     }
 
+    /// What each message after `seq` changed, oldest first; all that is known where `seq` is not.
+    pub fn since(&self, seq: i64) -> Vec<(i64, Changes)> {
+        let (mut book, mut at, mut found) = (self.image.clone(), self.seq, Vec::new());
+        for (before, levels) in self.steps.iter().rev() {
+            if at == seq {
+                break;
+            }
+            let mut changes = Changes::default();
+            for level in levels.iter().rev() {
+                let Before { side, ticks, lots: was } = *level;
+                let change = Change { ticks, was, now: book.lots(side, ticks) };
+                match side {
+                    Side::Bid => changes.bids.push(change),
+                    Side::Ask => changes.asks.push(change),
+                }
+                book.set(side, ticks, was);
+            }
+            found.push((at, changes));
+            at = *before;
+        }
+        found.reverse();
+        found
+    }
+
     fn undone(&self, messages: usize) -> (i64, Book) {
         let (mut book, mut seq) = (self.image.clone(), self.seq);
         for (before, levels) in self.steps.iter().rev().take(messages) {
@@ -122,6 +147,9 @@ mod tests {
         assert_eq!(history.at(7).unwrap().canonical(), "bid 10 1\nask 12 2\n");
         assert!(history.at(5).unwrap().is_empty());
         assert!(history.at(6).is_none());
+        assert_eq!(history.since(7)[0].0, 9);
+        assert_eq!(history.since(7)[0].1.bids.iter().filter(|c| c.now == 5).count(), 1);
+        assert_eq!(history.since(5).len(), 2);
         assert_eq!(history.ago(1).0, 7);
         assert_eq!(history.ago(99).0, 5);
     }

@@ -29,8 +29,10 @@ mod desk;
 pub mod faults;
 mod history;
 mod okx;
+mod relay;
 mod setup;
 mod speaker;
+mod tardis;
 mod topic;
 mod wire;
 
@@ -82,7 +84,9 @@ impl Exchange {
             }
             Venue::Okx => Box::new(okx::Okx::new(&setup)),
             Venue::Deribit => Box::new(deribit::Deribit::new(&setup)),
-            _ => Box::new(bybit::Bybit::new(&setup)),
+            Venue::Bybit => Box::new(bybit::Bybit::new(&setup)),
+            Venue::Tardis => Box::new(tardis::Tardis::new(&setup)),
+            Venue::Relay => Box::new(relay::Relay::new(&setup)),
         };
         let second_ns = setup.start_ns + SECOND_NS;
         Self { desk: Desk::new(setup), speaker, second_ns, paused: false }
@@ -382,6 +386,7 @@ impl Exchange {
             return desk.publish(topic, &text);
         }
         let known = desk.topic(topic);
+        let Some(stream) = known.stream.as_ref() else { return };
         let text = speaker.book(&Said {
             symbol: desk.symbol(symbol),
             topic: &known.name,
@@ -390,6 +395,7 @@ impl Exchange {
             at_ns,
             ids,
             changes: &changes,
+            image: stream.history.image(),
             message: known.messages,
         });
         desk.publish(topic, &text);
@@ -416,6 +422,7 @@ impl Exchange {
             at_ns,
             ids: Ids { first: seq, last: seq, prev: -1 },
             changes: &whole(&image),
+            image: &image,
             message: known.messages,
         });
         let known = desk.topic_mut(topic);

@@ -134,7 +134,7 @@ impl Okx {
         let index = desk.open(&topic, Some(symbol), channel, || FIRST_ID);
         let Some(stream) = desk.topic(index).stream.as_ref() else { return self.failure(500) };
         let (book, seq) = (stream.history.image().clone(), stream.history.seq());
-        let (book, seq, _) = desk.rest_book(symbol, book, seq);
+        let (book, seq, _) = desk.rest_book(symbol, Some(index), book, seq);
         let depth = request.query("sz").and_then(|sz| sz.parse().ok()).unwrap_or(1);
         let (changes, symbol) = (whole(&book.top(depth)), desk.symbol(symbol));
         let bids = words::levels(symbol, &changes.bids, &mut self.rng);
@@ -350,8 +350,8 @@ impl Speaker for Okx {
     }
 
     fn refused(&self, _wait_s: u64, _banned: bool) -> Answer {
-        let body = r#"{"code":"50011","msg":"Rate limit reached. Please refer to API documentation and throttle requests accordingly."}"#;
-        Answer::json(body).with_status(429)
+        Answer::json(r#"{"code":"50011","msg":"Rate limit reached. Please throttle requests."}"#)
+            .with_status(429)
     }
 
     fn failure(&self, status: u16) -> Answer {

@@ -29,6 +29,8 @@ pub(crate) struct Said<'a> {
     pub ids: Ids,
     /// Its levels.
     pub changes: &'a Changes,
+    /// The book after it.
+    pub image: &'a Book,
     /// Number of the message within its topic.
     pub message: i64,
 }
@@ -194,6 +196,7 @@ pub(crate) fn snapshot(speaker: &mut dyn Speaker, desk: &mut Desk, topic: usize)
         at_ns: desk.now_ns,
         ids: Ids { first: seq, last: seq, prev: -1 },
         changes: &whole(&image),
+        image: &image,
         message: known.messages,
     })
 }
