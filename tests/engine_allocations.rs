@@ -1,4 +1,4 @@
-//! Between a frame and its publication nothing is allocated once a book is warm.
+//! Between a frame, its publication and its subscribers nothing is allocated once a book is warm.
 //!
 //! The counting allocator is installed for this whole file. What is counted is what any thread of
 //! the process asked for, so that this file has one test.
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use gapless::replay::pace::Speed;
-use gapless::{Engine, Source};
+use gapless::{Engine, Interest, Slow, Source, Topic};
 use gapless_tests::counting_allocator::{CountingAllocator, everywhere};
 
 #[global_allocator]
@@ -41,16 +41,29 @@ fn recording() -> String {
             price + 100
         )
         .unwrap();
+        writeln!(
+            text,
+            "{ns}\tR\tws\t{{\"topic\":\"publicTrade.BTCUSDT\",\"type\":\"snapshot\",\"ts\":{ms},\
+             \"data\":[{{\"T\":{ms},\"s\":\"BTCUSDT\",\"S\":\"Buy\",\"v\":\"1\",\"p\":\"{price}\",\
+             \"L\":\"PlusTick\",\"i\":\"{u}\",\"BT\":false,\"seq\":{u}}}]}}"
+        )
+        .unwrap();
     }
     text
 }
 
 #[test]
-fn a_warm_book_is_applied_and_published_without_an_allocation() {
+fn a_warm_book_is_applied_published_and_told_of_without_an_allocation() {
     let path = std::env::temp_dir().join(format!("gapless-alloc-{}.cap", std::process::id()));
     std::fs::write(&path, recording()).unwrap();
     let source = Source::replay([path.display().to_string()]).speed(Speed::Factor(1.0));
-    let engine = Engine::builder().source(source).start().unwrap();
+    let mut engine = Engine::builder().source(source).build();
+    // Receivers that never look are in nobody's way.
+    let _subscriptions = [Slow::DropOldest, Slow::Conflate, Slow::Disconnect].map(|slow| {
+        let interest = Interest::in_topics(Topic::ALL).when_slow(slow).capacity(1_024);
+        engine.subscribe(&interest).unwrap()
+    });
+    engine.start().unwrap();
     let reader = engine.wait_for("bybit.linear:BTCUSDT", Duration::from_secs(5));
     let reader = reader.unwrap_or_else(|error| panic!("{error}: {:?}", engine.books()));
     let seq = || reader.last_known_top().ok().and_then(|top| top.status.seq).unwrap_or(0);

@@ -86,6 +86,12 @@ macro_rules! venues {
                 Some((VenueId::from_name(name)?, market))
             }
 
+            /// See [`Session::market_of`].
+            #[must_use]
+            pub fn market_of(&self, symbol: &str) -> Market {
+                match self { $(Self::$id(session) => session.market_of(symbol)),* }
+            }
+
             /// See [`Session::is_open`].
             #[must_use]
             pub fn is_open(&self) -> bool {

@@ -43,6 +43,7 @@ pub mod clock;
 pub mod config;
 pub mod convert;
 pub mod engine;
+pub mod events;
 mod frames;
 pub mod latency;
 pub mod live;
@@ -53,7 +54,8 @@ mod run;
 #[allow(unsafe_code, reason = "maps files: the kernel is asked, and its answer is memory")]
 pub mod shm;
 
-pub use engine::{Engine, EngineError, Source};
+pub use engine::{Engine, EngineError, Interest, Received, Slow, Source, Subscription};
+pub use events::Topic;
 pub use frames::{Applied, FrameBook};
 pub use gapless_replay::ReplayError as Error;
 pub use live::{Key, LiveConfig};

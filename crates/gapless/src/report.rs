@@ -21,6 +21,49 @@ pub struct BookReport<'a> {
     entry: &'a BookEntry,
 }
 
+/// What tells whose an instrument is.
+struct Whose<'a> {
+    speaker: VenueId,
+    exchange: &'a str,
+    /// What the exchange means to the speaker.
+    of: Option<(VenueId, Market)>,
+    known: Market,
+}
+
+impl Whose<'_> {
+    fn venue(&self) -> String {
+        let own = self.speaker.name();
+        match self.of {
+            _ if self.exchange.is_empty() => own.to_owned(),
+            Some((venue, _)) => venue.name().to_owned(),
+            None => format!("{own}:{}", self.exchange),
+        }
+    }
+
+    fn market(&self) -> Market {
+        if self.known != Market::Unknown {
+            return self.known;
+        }
+        self.of.map_or(Market::Unknown, |(_, market)| market)
+    }
+
+    fn name(&self, symbol: &str) -> String {
+        let (venue, market) = (self.venue(), self.market());
+        let of = self.of.map_or(self.speaker, |(venue, _)| venue);
+        if of.names_market() && market != Market::Unknown {
+            return format!("{venue}.{}:{symbol}", market.name());
+        }
+        format!("{venue}:{symbol}")
+    }
+}
+
+/// `venue[.market]:SYMBOL` of an instrument of a connection.
+pub(crate) fn name(session: &AnySession, exchange: &str, symbol: &str) -> String {
+    let (speaker, of, known) =
+        (session.venue(), session.venue_of(exchange), session.market_of(symbol));
+    Whose { speaker, exchange, of, known }.name(symbol)
+}
+
 /// A [`BookReport`] that keeps its book, as it was.
 #[derive(Clone, Debug)]
 pub struct OwnedReport {
@@ -78,33 +121,24 @@ impl<'a> BookReport<'a> {
     /// Venue; a foreign exchange id is kept as `tardis:ID`.
     #[must_use]
     pub fn venue(&self) -> String {
-        let own = self.speaker.name();
-        match self.of {
-            _ if self.entry.exchange.is_empty() => own.to_owned(),
-            Some((venue, _)) => venue.name().to_owned(),
-            None => format!("{own}:{}", self.entry.exchange),
-        }
+        self.whose().venue()
     }
 
     /// Market.
     #[must_use]
     pub fn market(&self) -> Market {
-        if self.entry.market != Market::Unknown {
-            return self.entry.market;
-        }
-        self.of.map_or(Market::Unknown, |(_, market)| market)
+        self.whose().market()
     }
 
     /// `venue[.market]:SYMBOL`.
     #[must_use]
     pub fn name(&self) -> String {
-        let venue = self.venue();
-        let of = self.of.map_or(self.speaker, |(venue, _)| venue);
-        let market = self.market();
-        if of.names_market() && market != Market::Unknown {
-            return format!("{venue}.{}:{}", market.name(), self.entry.symbol);
-        }
-        format!("{venue}:{}", self.entry.symbol)
+        self.whose().name(&self.entry.symbol)
+    }
+
+    fn whose(&self) -> Whose<'a> {
+        let (exchange, known) = (self.entry.exchange.as_str(), self.entry.market);
+        Whose { speaker: self.speaker, exchange, of: self.of, known }
     }
 
     /// Native symbol.

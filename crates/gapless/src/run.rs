@@ -1,7 +1,7 @@
 //! Replay of recordings: opens inputs, merges them by receive time, feeds their items to sessions
 //! and shows the books.
 
-use crate::report::BookReport;
+use crate::report::{self, BookReport};
 use gapless_replay::driver::{Driver, DriverStats, Line, Watcher};
 use gapless_replay::error::FileName;
 use gapless_replay::input::{self, Format, Input, Item, Progress};
@@ -255,6 +255,17 @@ impl Replay {
     pub(crate) fn book(&self, line: usize, book: BookId) -> Option<BookReport<'_>> {
         let line = self.driver.lines().get(line)?;
         Some(self.report(line, line.session.books().get(book)?))
+    }
+
+    /// `venue[.market]:SYMBOL` of an instrument of a connection.
+    pub(crate) fn instrument_name(
+        &self,
+        line: usize,
+        exchange: &str,
+        symbol: &str,
+    ) -> Option<String> {
+        let session = &self.driver.lines().get(line)?.session;
+        Some(report::name(session, exchange, symbol))
     }
 
     fn report<'a>(&'a self, line: &'a Line, entry: &'a BookEntry) -> BookReport<'a> {

@@ -34,6 +34,7 @@ mod layout;
 mod models;
 mod publisher;
 mod reader;
+mod records;
 mod region;
 mod replica;
 mod ring;
@@ -49,6 +50,10 @@ pub use depth::Depth;
 pub use layout::{Config, DEPTH_MAX, LAYOUT, LayoutError, RING_MAX, RING_MIN};
 pub use publisher::Publisher;
 pub use reader::{Copied, NotLive, ReadError, Reader};
+pub use records::{
+    Bell, Latest, LatestReader, LatestWriter, Missed, RECORD_WORDS, RECORDS_MAX, Record,
+    RecordReader, RecordWriter, latest, records,
+};
 pub use region::{Heap, Region};
 pub use replica::{FullDepth, RefreshError, Replica};
 pub use seqlock::{Busy, RETRIES_MAX};

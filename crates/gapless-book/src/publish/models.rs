@@ -9,7 +9,9 @@ use super::checkpoint::{self, BufferWords, CheckpointWords, CheckpointWriter};
 use super::ring::{self, RingWords, RingWriter};
 use super::seqlock::{self, Lock, get, put};
 use super::sync::{AtomicU64, Site, is_seen_without};
-use super::{Busy, Config, Heap, LayoutError, Publisher, Reader};
+use super::{
+    Busy, Config, Heap, LatestReader, LayoutError, Publisher, RECORD_WORDS, Reader, latest,
+};
 use crate::book::Book;
 use crate::event::{BookKind, BookMessage, Level, Scales, SeqInfo};
 use crate::local::Reason;
@@ -310,6 +312,40 @@ fn who_was_told_by_one_block_that_a_book_is_not_live_is_not_told_otherwise_by_th
                     known = news;
                 }
             });
+        });
+    });
+}
+
+/// What is given of one place: whole, and never older than before.
+fn take(reader: &mut LatestReader, last: &mut u64) {
+    if let Some(taken) = reader.take() {
+        let [first, rest @ ..] = taken.record;
+        assert!(rest.iter().all(|word| *word == first), "torn");
+        assert_eq!(first, *last + 1 + taken.replaced, "each is given or counted");
+        *last = first;
+    }
+}
+
+#[test]
+fn the_latest_record_of_a_place_is_given_whole_and_never_missed() {
+    // The lock's first word and the fences around it are those of the block above.
+    holds_thanks_to(&[Site::TailWrite, Site::LockEven, Site::LockAgain], || {
+        explore(|| {
+            let (mut writer, mut reader) = latest(2);
+            let writing = spawn(move || {
+                (1..3).for_each(|value| writer.put(1, &[value; RECORD_WORDS]));
+                writer
+            });
+            let reading = spawn(move || {
+                let mut last = 0;
+                take(&mut reader, &mut last);
+                (reader, last)
+            });
+            drop(writing.join().unwrap());
+            let (mut reader, mut last) = reading.join().unwrap();
+            take(&mut reader, &mut last);
+            assert_eq!(last, 2, "the latest was missed");
+            assert!(reader.take().is_none() && reader.has_ended());
         });
     });
 }

@@ -129,6 +129,12 @@ impl<R: Region> Publisher<R> {
         }
     }
 
+    /// What is shown beside the levels at this moment.
+    #[inline]
+    pub fn status(&self) -> Status {
+        Status::decode(self.last.status)
+    }
+
     /// The memory that the publication lives in.
     pub fn region(&self) -> &R {
         &self.region

@@ -120,6 +120,13 @@ impl Line {
         self.learned.clear();
     }
 
+    fn market_of<V: Venue>(&self, venue: &V, symbol: &str) -> Market {
+        match self.market {
+            Market::Unknown => venue.symbol_market(symbol),
+            market => market,
+        }
+    }
+
     fn wants(&self, symbol: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == symbol)
     }
@@ -175,6 +182,12 @@ impl<V: Venue> Session<V> {
     #[must_use]
     pub const fn books(&self) -> &Books {
         &self.line.books
+    }
+
+    /// Market of a symbol on this connection, as far as it is known.
+    #[must_use]
+    pub fn market_of(&self, symbol: &str) -> Market {
+        self.line.market_of(&self.venue, symbol)
     }
 
     /// Counts the connections.

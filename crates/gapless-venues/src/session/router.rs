@@ -283,10 +283,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
         if !self.line.wants(symbol) {
             return None;
         }
-        let mut market = self.line.market;
-        if market == Market::Unknown {
-            market = self.venue.symbol_market(symbol);
-        }
+        let market = self.line.market_of(self.venue, symbol);
         let local = LocalBook::new(rule, self.config.policy);
         let id = self.line.books.add(exchange, channel, symbol, market, local)?;
         if rule.bridge != Bridge::InStream {

@@ -92,7 +92,7 @@ impl Listed {
         rest.is_empty() || rest.strip_prefix('@') == Some(self.input.as_str())
     }
 
-    fn info(&self) -> BookInfo {
+    pub fn info(&self) -> BookInfo {
         let (state, reason) = self.reader.state();
         BookInfo {
             name: self.reader.name().to_owned(),
@@ -164,6 +164,11 @@ impl Listing {
             part.state = state;
         }
         self.changed.notify_all();
+    }
+
+    /// Whether a part was read to its end.
+    pub fn has_ended(&self, part: usize) -> bool {
+        self.lock().parts.get(part).is_some_and(|part| part.state == SourceState::Ended)
     }
 
     pub fn books(&self) -> Vec<BookInfo> {

@@ -3,7 +3,7 @@
 use super::publications::Publications;
 use super::writer::{Intake, Step};
 use crate::live::{Key, LiveConfig};
-use crate::report::BookReport;
+use crate::report::{self, BookReport};
 use gapless_feed::Feed;
 use gapless_feed::feed::ConnectionStatus;
 use gapless_feed::net::dial::Dialer;
@@ -86,6 +86,11 @@ impl Intake for Live {
         let session = feed.session(line)?;
         let entry = session.books().get(book)?;
         Some(BookReport::new(&self.name, feed.address(line), session, entry))
+    }
+
+    fn instrument_name(&self, line: usize, exchange: &str, symbol: &str) -> Option<String> {
+        let session = self.driver.feed().session(LineId(u32::try_from(line).ok()?))?;
+        Some(report::name(session, exchange, symbol))
     }
 
     fn all(&self) -> Vec<BookReport<'_>> {

@@ -14,8 +14,12 @@
 
 mod listing;
 mod live;
+mod names;
+mod outlets;
 mod publications;
 mod recorded;
+mod subscription;
+mod waker;
 mod writer;
 
 use crate::clock;
@@ -34,6 +38,9 @@ use gapless_replay::pace::{Pacer, Speed};
 pub use listing::{ERRORS_MAX, SourceState, SourceStatus};
 use listing::{Listing, Part};
 use live::Live;
+use names::Names;
+pub use outlets::INSTRUMENTS_MAX;
+use outlets::{Outlet, Outlets};
 use publications::Publications;
 use recorded::{Recorded, Silence};
 use std::any::Any;
@@ -44,6 +51,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use subscription::Subscribers;
+pub use subscription::{CAPACITY, Counts, Ended, Interest, Received, Slow, Subscription};
+use waker::Waker;
 use writer::{Opening, Writer};
 
 /// Commands that may wait for a thread.
@@ -246,10 +256,11 @@ impl Wanted {
 }
 
 /// What a thread is told while it runs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Command {
     Add(String),
     Remove(String),
+    Subscribe(Outlet),
     /// Every book as it stands.
     Report(SyncSender<Vec<OwnedReport>>),
 }
@@ -397,6 +408,10 @@ impl Builder {
             listing: Arc::default(),
             threads: Vec::new(),
             gates: HashMap::new(),
+            names: Arc::default(),
+            subscribers: Subscribers::default(),
+            waker: Arc::default(),
+            waking: None,
         }
     }
 
@@ -429,6 +444,11 @@ pub struct Engine {
     threads: Vec<Thread>,
     /// By server and local address.
     gates: HashMap<(String, Option<IpAddr>), SharedGate>,
+    names: Arc<Names>,
+    subscribers: Subscribers,
+    waker: Arc<Waker>,
+    /// The waker's thread, once somebody subscribed.
+    waking: Option<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -467,7 +487,8 @@ impl Engine {
         });
         let first = recorded.filter(|ns| *ns != NO_TIME).min();
         let start = Instant::now();
-        for Opened { writer, commands, reading } in opened {
+        for Opened { mut writer, commands, reading } in opened {
+            self.subscribers.outlets().into_iter().for_each(|o| writer.books.outlets.add(o));
             let opening = self.opening(reading, first, start);
             if let Err(error) = self.spawn(writer, opening, commands) {
                 self.stop();
@@ -525,7 +546,8 @@ impl Engine {
         let changes = self.builder.changes.clone();
         Writer {
             part,
-            books: Publications::telling(changes),
+            books: Publications::telling(changes, Outlets::new(Arc::clone(&self.names))),
+            waker: Arc::clone(&self.waker),
             wanted: self.builder.wanted.clone(),
             commands,
             listing: Arc::clone(&self.listing),
@@ -592,6 +614,7 @@ impl Engine {
         let handle = std::thread::Builder::new().name(name).spawn(body);
         let handle = handle.map_err(EngineError::Thread)?;
         self.threads.push(Thread { commands, handle });
+        self.waker.changed();
         Ok(())
     }
 
@@ -668,10 +691,30 @@ impl Engine {
         sources.map(|(at, source)| self.listing.source(at, &source.name)).collect()
     }
 
+    /// Gives events from now on, also after a stop and a new start, until the subscription is
+    /// dropped. What a receiver does costs the threads that apply books nothing: each writes to a
+    /// ring of the receiver's own and never waits.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn subscribe(&mut self, interest: &Interest) -> Result<Subscription, EngineError> {
+        if self.waking.is_none() {
+            self.waking = Some(self.waker.start().map_err(EngineError::Thread)?);
+        }
+        let (names, waker) = (Arc::clone(&self.names), Arc::clone(&self.waker));
+        let (subscription, outlets) =
+            self.subscribers.add(interest, self.threads.len(), names, waker);
+        for (thread, outlet) in self.threads.iter().zip(outlets) {
+            // With a thread that has gone its end goes too.
+            let _ = thread.commands.send(Command::Subscribe(outlet));
+        }
+        Ok(subscription)
+    }
+
     /// Publishes the books of this name, now or when they appear. No other book is touched.
     pub fn add(&mut self, name: &str) {
         self.builder.wanted.add(name);
-        self.tell(&Command::Add(name.to_owned()));
+        self.tell(|| Command::Add(name.to_owned()));
     }
 
     /// Ends the publication of the books of this name: their readers see [`State::Stale`],
@@ -680,15 +723,15 @@ impl Engine {
         self.builder.wanted.remove(name);
         // At once, so that who asks for it again is not given the one that ends.
         self.listing.forget(name);
-        self.tell(&Command::Remove(name.to_owned()));
+        self.tell(|| Command::Remove(name.to_owned()));
     }
 
     /// A thread that waits for bytes of a pipe obeys when they come; the caller waits for it once
     /// as many commands do.
-    fn tell(&self, command: &Command) {
+    fn tell(&self, command: impl Fn() -> Command) {
         for thread in &self.threads {
             // A thread that has gone has told why.
-            let _ = thread.commands.send(command.clone());
+            let _ = thread.commands.send(command());
         }
     }
 }
@@ -696,6 +739,11 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
+        self.waker.end();
+        if let Some(waking) = self.waking.take() {
+            // It ends whatever it met.
+            let _ = waking.join();
+        }
     }
 }
 

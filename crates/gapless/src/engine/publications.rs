@@ -4,10 +4,12 @@
 //! here locks or allocates once a book is published.
 
 use super::StateChange;
+use super::outlets::{Instrument, Outlets};
 use crate::clock;
+use crate::events::{NameId, Topic};
 use crate::reader::Memory;
 use gapless_book::book::{Change, Observer};
-use gapless_book::event::{Level, Side};
+use gapless_book::event::{Event, Level, Side};
 use gapless_book::local::{LocalBook, Outcome, Reason, State};
 use gapless_book::publish::Publisher;
 use gapless_venues::books::{BookEntry, BookId};
@@ -28,6 +30,10 @@ pub(super) struct Publication {
     publisher: Publisher<Arc<Memory>>,
     /// State and reason that were told last.
     told: (State, Reason),
+    /// What subscribers call the instrument and the book.
+    pub names: Option<(Instrument, NameId)>,
+    /// State, reason and epoch that subscribers were told last.
+    subscribers_told: Option<(State, Reason, u32)>,
     /// Dropped after the publisher has said that it ends.
     _entry: Option<Entry>,
 }
@@ -35,7 +41,7 @@ pub(super) struct Publication {
 impl Publication {
     pub fn new(name: Arc<str>, publisher: Publisher<Arc<Memory>>, entry: Option<Entry>) -> Self {
         let told = (State::Syncing, Reason::AwaitingSnapshot);
-        Self { name, publisher, told, _entry: entry }
+        Self { name, publisher, told, names: None, subscribers_told: None, _entry: entry }
     }
 
     pub fn name(&self) -> &str {
@@ -46,6 +52,25 @@ impl Publication {
     fn follow(&mut self, book: &LocalBook) {
         self.publisher.replaced();
         self.publisher.publish(book, clock::now_ns());
+    }
+
+    fn close(&mut self, now_ns: i64, outlets: &mut Outlets) {
+        self.publisher.close(now_ns);
+        self.tell(outlets);
+    }
+
+    /// Tells subscribers what was published.
+    #[inline]
+    pub fn tell(&mut self, outlets: &mut Outlets) {
+        if let Some((instrument, book)) = self.names.filter(|_| outlets.wants_books()) {
+            let status = self.publisher.status();
+            let standing = Some((status.state, status.reason, status.epoch));
+            if self.subscribers_told != standing {
+                self.subscribers_told = standing;
+                outlets.book(Topic::States, instrument, book, &status);
+            }
+            outlets.book(Topic::Updates, instrument, book, &status);
+        }
     }
 
     /// What is to be told of the book's state, if anything is.
@@ -83,7 +108,7 @@ pub(super) enum Slot {
 }
 
 /// The books of a thread: is told of every change, and publishes it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Publications {
     /// By connection, then by book.
     lines: Vec<Vec<Slot>>,
@@ -95,18 +120,27 @@ pub(super) struct Publications {
     pub moves: Vec<(usize, usize)>,
     /// Is told of every change of a published book's state.
     changes: Option<SyncSender<StateChange>>,
+    /// Where subscribers' events go.
+    pub outlets: Outlets,
 }
 
 impl Publications {
     /// No books yet; changes of their states are told there.
-    pub fn telling(changes: Option<SyncSender<StateChange>>) -> Self {
-        Self { changes, ..Self::default() }
+    pub const fn telling(changes: Option<SyncSender<StateChange>>, outlets: Outlets) -> Self {
+        Self {
+            lines: Vec::new(),
+            line: 0,
+            arrivals: Vec::new(),
+            moves: Vec::new(),
+            changes,
+            outlets,
+        }
     }
 
     /// Whether there is something to be done between two frames.
     #[inline]
     pub fn wants_attention(&self) -> bool {
-        !self.arrivals.is_empty() || !self.moves.is_empty()
+        !self.arrivals.is_empty() || !self.moves.is_empty() || self.outlets.has_untold()
     }
 
     /// Takes the publications of a connection's books away from it.
@@ -127,6 +161,7 @@ impl Publications {
     /// Shows a book by a publication that showed another of its name.
     pub fn give(&mut self, line: usize, id: BookId, mut one: Box<Publication>, book: &LocalBook) {
         one.follow(book);
+        one.tell(&mut self.outlets);
         self.line = line;
         self.room(id);
         self.set(line, id, Slot::Published(one));
@@ -178,7 +213,11 @@ impl Publications {
     }
 
     pub fn close(&mut self, now_ns: i64) {
-        self.all().for_each(|book| book.publisher.close(now_ns));
+        for slot in self.lines.iter_mut().flatten() {
+            if let Slot::Published(book) = slot {
+                book.close(now_ns, &mut self.outlets);
+            }
+        }
     }
 
     pub fn remove(&mut self, name: &str, now_ns: i64) {
@@ -186,7 +225,7 @@ impl Publications {
             if let Slot::Published(book) = slot
                 && *book.name == *name
             {
-                book.publisher.close(now_ns);
+                book.close(now_ns, &mut self.outlets);
                 *slot = Slot::Unwanted;
             }
         }
@@ -225,9 +264,16 @@ impl Handler for Publications {
     }
 
     #[inline]
+    fn event(&mut self, event: &Event<'_>, _: Option<BookId>) {
+        self.outlets.event(self.line, event);
+    }
+
+    #[inline]
     fn book(&mut self, id: BookId, book: &BookEntry, _: &Outcome) {
-        let Some(publication) = self.published(id) else { return self.arrived(id) };
+        let slot = self.lines.get_mut(self.line).and_then(|line| line.get_mut(id.0 as usize));
+        let Some(Slot::Published(publication)) = slot else { return self.arrived(id) };
         publication.publisher.publish(&book.local, clock::now_ns());
+        publication.tell(&mut self.outlets);
         if self.changes.is_some() {
             self.changed(id, &book.local);
         }

@@ -84,6 +84,10 @@ impl Intake for Recorded {
         self.replay.book(line, book)
     }
 
+    fn instrument_name(&self, line: usize, exchange: &str, symbol: &str) -> Option<String> {
+        self.replay.instrument_name(line, exchange, symbol)
+    }
+
     fn all(&self) -> Vec<BookReport<'_>> {
         self.replay.books().collect()
     }

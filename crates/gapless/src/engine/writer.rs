@@ -6,6 +6,7 @@
 
 use super::listing::{Listed, Listing, SourceState};
 use super::publications::{Entry, Publication, Publications, Slot};
+use super::waker::Waker;
 use super::{Command, Wanted};
 use crate::clock;
 use crate::reader::{BookReader, Memory};
@@ -49,6 +50,9 @@ pub(super) trait Intake {
     /// A book of a connection.
     fn book(&self, line: usize, book: BookId) -> Option<BookReport<'_>>;
 
+    /// `venue[.market]:SYMBOL` of an instrument of a connection.
+    fn instrument_name(&self, line: usize, exchange: &str, symbol: &str) -> Option<String>;
+
     /// Every book that is shown.
     fn all(&self) -> Vec<BookReport<'_>>;
 
@@ -74,6 +78,7 @@ pub(super) struct Writer {
     pub wanted: Wanted,
     pub commands: Receiver<Command>,
     pub listing: Arc<Listing>,
+    pub waker: Arc<Waker>,
     pub config: Config,
     /// Folder and name of the engine, if other processes may read.
     #[cfg(target_os = "linux")]
@@ -102,12 +107,26 @@ impl Writer {
         intake.start(&mut self.books);
         if self.read(&mut *intake) == Next::Go {
             self.attend(&*intake);
+            // Before anybody is told that the source has ended.
+            self.end_events();
             self.listing.set(self.part, SourceState::Ended);
             self.hold(&*intake);
         }
         intake.stop(&mut self.books);
         self.books.close(clock::now_ns());
+        self.end_events();
         self.listing.set(self.part, SourceState::Stopped);
+    }
+
+    /// Nothing comes any more: receivers find the end after what is in their rings.
+    fn end_events(&mut self) {
+        self.books.outlets.close();
+        if self.books.outlets.dropped > 0 {
+            let dropped = std::mem::take(&mut self.books.outlets.dropped);
+            let error = format!("{dropped} events had no place: of too many instruments");
+            self.listing.error(self.part, error);
+        }
+        self.waker.changed();
     }
 
     fn read(&mut self, intake: &mut dyn Intake) -> Next {
@@ -139,6 +158,7 @@ impl Writer {
         if now_ns.saturating_sub(self.beaten_ns) >= self.beat_ns() {
             self.beaten_ns = now_ns;
             self.books.beat(now_ns);
+            self.books.outlets.sweep();
             self.listing.connections(self.part, intake.connections());
         }
         Next::Go
@@ -179,6 +199,12 @@ impl Writer {
                 self.books.arrivals.extend(unwanted.iter().filter(|at| named(at)));
                 self.attend(intake);
             }
+            Command::Subscribe(outlet) => {
+                self.books.outlets.add(outlet);
+                if self.listing.has_ended(self.part) {
+                    self.end_events();
+                }
+            }
             Command::Remove(name) => {
                 self.wanted.remove(&name);
                 self.listing.remove(self.part, &name);
@@ -198,6 +224,12 @@ impl Writer {
             self.carry_over(from, to, intake);
         }
         self.publish_arrivals(intake);
+        if self.books.outlets.has_untold() {
+            self.books.outlets.tell(|line, exchange, symbol| {
+                let is_shown = !intake.is_hidden(line);
+                is_shown.then(|| intake.instrument_name(line, exchange, symbol)).flatten()
+            });
+        }
     }
 
     /// What was shown of one connection's books is shown of another's.
@@ -231,8 +263,12 @@ impl Writer {
             let name = report.name();
             let mut slot = Slot::Unwanted;
             if self.wanted.has(&name) && !intake.is_hidden(line) {
+                let instrument = self.books.outlets.instrument(&name);
                 match self.published(&report, name.into()) {
-                    Ok((publication, listed)) => {
+                    Ok((mut publication, listed)) => {
+                        let full = self.books.outlets.id(&listed.info().full_name());
+                        publication.names = instrument.map(|instrument| (instrument, full));
+                        publication.tell(&mut self.books.outlets);
                         slot = Slot::Published(Box::new(publication));
                         self.listing.add(listed);
                     }

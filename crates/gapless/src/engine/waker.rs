@@ -1,0 +1,105 @@
+//! The engine's own thread, which wakes receivers that sleep: it looks at their rings for them.
+//!
+//! Invariant: it runs only while somebody sleeps, and no thread that applies books knows of it,
+//! except when that thread begins or ends.
+
+use gapless_book::publish::Bell;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+/// Between two looks at the rings of those who sleep.
+const LOOK_EVERY: Duration = Duration::from_micros(50);
+
+#[derive(Debug)]
+struct Sleeper {
+    number: u64,
+    thread: Thread,
+    bells: Vec<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    sleepers: Vec<Sleeper>,
+    /// Counts what has come or gone of the engine.
+    changes: u64,
+    next: u64,
+    has_ended: bool,
+}
+
+/// Wakes those who sleep.
+#[derive(Debug, Default)]
+pub(super) struct Waker {
+    inner: Mutex<Inner>,
+    called: Condvar,
+}
+
+impl Waker {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that is done under the lock leaves it half done.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts its thread, which ends with the waker.
+    pub fn start(self: &Arc<Self>) -> std::io::Result<JoinHandle<()>> {
+        let waker = Arc::downgrade(self);
+        std::thread::Builder::new().name("gapless-waker".to_owned()).spawn(move || run(&waker))
+    }
+
+    /// Counts what has come or gone of the engine: a sleep that saw another count ends at once.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
+    }
+
+    /// Something of the engine came or went: everybody looks again.
+    pub fn changed(&self) {
+        let mut inner = self.lock();
+        inner.changes += 1;
+        inner.sleepers.drain(..).for_each(|sleeper| sleeper.thread.unpark());
+    }
+
+    /// Nobody is woken by rings any more: the engine has ended.
+    pub fn end(&self) {
+        self.lock().has_ended = true;
+        self.changed();
+        self.called.notify_all();
+    }
+
+    /// Sleeps until a bell rings, something changes, or the time is over; it may end early.
+    pub fn sleep(&self, seen: u64, bells: Vec<Bell>, at_most: Duration) {
+        let mut inner = self.lock();
+        if inner.changes != seen {
+            return;
+        }
+        inner.next += 1;
+        let number = inner.next;
+        inner.sleepers.push(Sleeper { number, thread: std::thread::current(), bells });
+        drop(inner);
+        self.called.notify_one();
+        std::thread::park_timeout(at_most);
+        self.lock().sleepers.retain(|sleeper| sleeper.number != number);
+    }
+}
+
+fn run(waker: &Weak<Waker>) {
+    while let Some(waker) = waker.upgrade() {
+        let mut inner = waker.lock();
+        if inner.has_ended {
+            return;
+        }
+        inner.sleepers.retain(|sleeper| {
+            let rings = sleeper.bells.iter().any(Bell::rings);
+            if rings {
+                sleeper.thread.unpark();
+            }
+            !rings
+        });
+        if inner.sleepers.is_empty() {
+            let waited = waker.called.wait(inner);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        } else {
+            drop(inner);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
