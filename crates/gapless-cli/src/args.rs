@@ -141,6 +141,10 @@ pub struct Inputs {
     /// with what it recorded (Binance).
     #[arg(long)]
     pub lenient_bridge: bool,
+    /// Take the connections of one venue, of all inputs, for lines of the same books: of each
+    /// message the first counts, what one line lost is taken from another.
+    #[arg(long)]
+    pub merge_lines: bool,
     /// Recordings: files, folders, patterns, or - for standard input.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<String>,

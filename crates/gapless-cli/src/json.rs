@@ -3,6 +3,7 @@
 use crate::tally::Tally;
 use gapless::book::decimal::Decimal;
 use gapless::book::event::{EventKind, Side};
+use gapless::book::lines::{LineNo, LineStats};
 use gapless::book::local::{Integrity, Reason};
 use gapless::latency::Span;
 use gapless::{BookReport, Replay, book_sha256};
@@ -44,10 +45,47 @@ struct Book<'a> {
     bid_levels: usize,
     ask_levels: usize,
     book_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<Line<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bids: Option<Vec<[String; 2]>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asks: Option<Vec<[String; 2]>>,
+}
+
+/// What one line did for a merged book.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    source: &'a str,
+    wins: u64,
+    late: u64,
+    missed: u64,
+    holes_filled: u64,
+    disagreements: u64,
+    snapshots_checked: u64,
+    failovers: u64,
+    rejects: u64,
+    late_ns_p50: i64,
+    late_ns_p99: i64,
+    late_ns_max: i64,
+}
+
+fn line<'a>(replay: &'a Replay, no: LineNo, stats: &LineStats) -> Line<'a> {
+    let source = replay.driver().lines().get(no.0 as usize).map_or("", |line| &*line.source);
+    Line {
+        source,
+        wins: stats.wins,
+        late: stats.late,
+        missed: stats.missed,
+        holes_filled: stats.holes_filled,
+        disagreements: stats.disagreements,
+        snapshots_checked: stats.snapshots_checked,
+        failovers: stats.failovers,
+        rejects: stats.rejects,
+        late_ns_p50: stats.lateness.quantile(500),
+        late_ns_p99: stats.lateness.quantile(990),
+        late_ns_max: stats.lateness.max_ns(),
+    }
 }
 
 /// Writes every book and the summary.
@@ -59,7 +97,7 @@ pub fn write(
     depth: usize,
 ) -> io::Result<()> {
     for report in replay.books() {
-        serde_json::to_writer(&mut *out, &book(&report, depth))?;
+        serde_json::to_writer(&mut *out, &book(replay, &report, depth))?;
         out.write_all(b"\n")?;
     }
     serde_json::to_writer(&mut *out, &summary(replay, tally, wall_s))?;
@@ -67,7 +105,7 @@ pub fn write(
     out.flush()
 }
 
-fn book<'a>(report: &BookReport<'a>, depth: usize) -> Book<'a> {
+fn book<'a>(replay: &'a Replay, report: &BookReport<'a>, depth: usize) -> Book<'a> {
     let counters = report.counters();
     let pair = |best: Option<(Decimal, Decimal)>| best.map(|(p, q)| [p.to_string(), q.to_string()]);
     let side = |side| (depth > 0).then(|| levels(report, side, depth));
@@ -105,6 +143,7 @@ fn book<'a>(report: &BookReport<'a>, depth: usize) -> Book<'a> {
         bid_levels: report.levels(Side::Bid),
         ask_levels: report.levels(Side::Ask),
         book_sha256: report.book().map(book_sha256),
+        lines: report.lines().map(|(no, stats)| line(replay, no, stats)).collect(),
         bids: side(Side::Bid),
         asks: side(Side::Ask),
     }

@@ -98,6 +98,7 @@ pub fn read(arguments: &Inputs, speed: Speed) -> Result<Done, String> {
         speed,
         config,
         symbols: arguments.symbol.clone(),
+        merge_lines: arguments.merge_lines,
     };
     let bar = bar(&inputs);
     let (mut replay, failures) = Replay::with(inputs, choices);

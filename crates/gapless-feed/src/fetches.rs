@@ -92,9 +92,13 @@ impl Fetches {
         self.under_way.last().map(|(id, _, job)| (*id, job))
     }
 
+    /// Whether the same is under way; its end is waited for.
+    fn is_busy(&self, job: &Job) -> bool {
+        self.under_way.iter().any(|(.., other)| other.path == job.path)
+    }
+
     fn due(&self, now: i64) -> Option<(usize, &Job)> {
-        let busy = |job: &Job| self.under_way.iter().any(|(.., other)| other.path == job.path);
-        let due = |(_, job): &(usize, &Job)| job.not_before <= now && !busy(job);
+        let due = |(_, job): &(usize, &Job)| job.not_before <= now && !self.is_busy(job);
         self.waiting.iter().enumerate().filter(due).min_by_key(|(at, job)| (job.purpose, *at))
     }
 
@@ -121,7 +125,8 @@ impl Fetches {
     /// When something is next to be done; `i64::MAX` if nothing is.
     pub fn deadline(&self) -> i64 {
         let room = self.under_way.len() < IN_FLIGHT_MAX;
-        let waiting = self.waiting.iter().filter(|_| room).map(|job| job.not_before);
+        let able = self.waiting.iter().filter(|job| room && !self.is_busy(job));
+        let waiting = able.map(|job| job.not_before);
         let late = self.under_way.iter().map(|(_, since, _)| since.saturating_add(DEADLINE_NS));
         waiting.chain(late).min().unwrap_or(i64::MAX)
     }
@@ -185,6 +190,15 @@ mod tests {
         assert_eq!((0..9).filter(|_| fetches.next(0).is_some()).count(), IN_FLIGHT_MAX - 1);
         assert!(fetches.take(id).is_some() && fetches.take(id).is_none());
         assert!(fetches.next(0).is_some());
+    }
+
+    #[test]
+    fn what_waits_for_the_same_request_to_end_is_not_due_before() {
+        let mut fetches = fetches(1_000);
+        fetches.want(job("/a", Purpose::First, 0));
+        assert!(fetches.next(0).is_some());
+        fetches.want(job("/a", Purpose::Resync, 1));
+        assert_eq!(fetches.deadline(), DEADLINE_NS);
     }
 
     #[test]

@@ -10,8 +10,9 @@ use crate::input::Format;
 use crate::record::{Record, RecordKind};
 use gapless_book::book::Change;
 use gapless_book::event::{Event, Level, Side};
+use gapless_book::lines::{LineNo, LinePolicy};
 use gapless_book::local::Outcome;
-use gapless_venues::books::{BookEntry, BookId};
+use gapless_venues::books::{BookEntry, BookId, Books};
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{Action, Handler, SessionConfig, Stage, UNCLAIMED_MAX};
 use gapless_venues::wire::{Reject, WireError, WireErrorKind};
@@ -24,6 +25,8 @@ pub use gapless_venues::session::{LineId, Watcher};
 #[derive(Debug)]
 pub struct Line {
     input: usize,
+    /// The connection that keeps the books which this one writes, if it is another one.
+    home: Option<usize>,
     /// Name of the connection.
     pub source: String,
     /// Its session.
@@ -83,6 +86,10 @@ pub struct DriverStats {
 #[derive(Debug)]
 pub struct Driver {
     config: SessionConfig,
+    /// How connections of one venue are merged, if they are.
+    merge: Option<LinePolicy>,
+    /// The first connection of each venue and market, which keeps the merged books.
+    homes: HashMap<(VenueId, &'static str), usize>,
     venue: Option<VenueId>,
     symbols: Vec<String>,
     origins: Vec<Origin>,
@@ -97,6 +104,8 @@ impl Driver {
     pub fn new(config: SessionConfig, venue: Option<VenueId>) -> Self {
         Self {
             config,
+            merge: None,
+            homes: HashMap::new(),
             venue,
             symbols: Vec::new(),
             origins: Vec::new(),
@@ -109,6 +118,11 @@ impl Driver {
     /// Keeps books of these symbols only; empty = all.
     pub fn only(&mut self, symbols: Vec<String>) {
         self.symbols = symbols;
+    }
+
+    /// Takes all connections of a venue, of all inputs, for lines of the same books.
+    pub const fn merge(&mut self, policy: LinePolicy) {
+        self.merge = Some(policy);
     }
 
     /// Adds an input; `hint` names its venue where the recording or its folder does.
@@ -187,22 +201,13 @@ impl Driver {
     pub fn lost<W: Watcher>(&mut self, input: usize, watcher: &mut W) {
         let error = WireError::new(WireErrorKind::Truncated, 0);
         let reject = Reject::unnamed(error);
-        for (index, line) in (0u32..).zip(&mut self.lines) {
-            if line.input == input {
-                watcher.line(LineId(index));
-                line.session.reject(self.last_recv_ns, &reject, watcher);
-            }
-        }
+        let now_ns = self.last_recv_ns;
+        self.each(input, watcher, |line, watcher| line.session.reject(now_ns, &reject, watcher));
     }
 
     /// An input broke off and nothing more comes of it: its connections have ended.
     pub fn disconnect<W: Watcher>(&mut self, input: usize, watcher: &mut W) {
-        for (index, line) in (0u32..).zip(&mut self.lines) {
-            if line.input == input {
-                watcher.line(LineId(index));
-                line.session.disconnect(watcher);
-            }
-        }
+        self.each(input, watcher, |line, watcher| line.session.disconnect(watcher));
     }
 
     /// An input has ended: what was kept to tell its venue is fed now. `false` if nothing told it.
@@ -262,6 +267,7 @@ impl Driver {
             RecordKind::Frame | RecordKind::Binary => self.frame(input, record, watcher),
             RecordKind::Open => {
                 let url = core::str::from_utf8(record.payload).unwrap_or("");
+                self.open_at(input, record.source, url, watcher);
                 self.with(input, record.source, watcher, |line, w| line.session.connect(url, w));
             }
             RecordKind::Sent => {
@@ -303,21 +309,20 @@ impl Driver {
         let ours = self.lines.iter().filter(|line| line.input == input);
         let kept: usize = ours.map(|line| line.session.unclaimed_bytes()).sum();
         let mut left = UNCLAIMED_MAX.saturating_sub(kept);
-        for (index, line) in (0u32..).zip(&mut self.lines) {
-            if line.input != input {
-                continue;
-            }
-            watcher.line(LineId(index));
-            let most = line.session.unclaimed_bytes() + left;
-            line.session.keep_at_most(most);
-            let (now, url) = (record.recv_ns, record.source);
-            if first {
-                line.session.rest(now, url, record.payload, watcher);
-            } else {
-                line.session.rest(now, url, record.payload, &mut Again(watcher));
-            }
+        for index in self.takers(input) {
+            let again = !first;
             first = false;
-            left = most.saturating_sub(line.session.unclaimed_bytes());
+            self.at(index, watcher, |line, watcher| {
+                let most = line.session.unclaimed_bytes() + left;
+                line.session.keep_at_most(most);
+                let (now, url) = (record.recv_ns, record.source);
+                if again {
+                    line.session.rest(now, url, record.payload, &mut Again(watcher));
+                } else {
+                    line.session.rest(now, url, record.payload, watcher);
+                }
+                left = most.saturating_sub(line.session.unclaimed_bytes());
+            });
         }
         if first && let Some(origin) = self.origins.get_mut(input) {
             if origin.early_bytes + record.payload.len() > UNTOLD_BYTES_MAX {
@@ -327,6 +332,16 @@ impl Driver {
             origin.early_bytes += record.payload.len();
             origin.early.push(keep(record));
         }
+    }
+
+    /// The connections of an input that are offered a REST body: of those that write the same
+    /// books one is enough.
+    fn takers(&self, input: usize) -> Vec<usize> {
+        let ours = self.lines.iter().enumerate().filter(|(_, line)| line.input == input);
+        if self.merge.is_some() {
+            return ours.map(|(index, _)| index).take(1).collect();
+        }
+        ours.map(|(index, _)| index).collect()
     }
 
     /// Finds or opens the session of a connection.
@@ -340,32 +355,94 @@ impl Driver {
         let known = self.origins.get(input).and_then(|o| o.names.get(source).copied());
         let index = match known {
             Some(index) => index,
-            None => match self.open(input, source, watcher) {
+            None => match self.open(input, source, "", watcher) {
                 Some(index) => index,
                 None => return,
             },
         };
-        watcher.line(LineId(u32::try_from(index).unwrap_or(u32::MAX)));
+        self.at(index, watcher, what);
+    }
+
+    /// Does something with a connection, which holds the books that it writes meanwhile.
+    fn at<W: Watcher>(
+        &mut self,
+        index: usize,
+        watcher: &mut W,
+        what: impl FnOnce(&mut Line, &mut W),
+    ) {
+        let home = self.lines.get(index).and_then(|line| line.home);
+        watcher.line(LineId(u32::try_from(home.unwrap_or(index)).unwrap_or(u32::MAX)));
+        let mut books = Books::default();
+        if let Some(home) = home.and_then(|home| self.lines.get_mut(home)) {
+            home.session.lend(&mut books);
+        }
         if let Some(line) = self.lines.get_mut(index) {
+            if home.is_some() {
+                line.session.lend(&mut books);
+            }
             what(line, watcher);
+            if home.is_some() {
+                line.session.lend(&mut books);
+            }
+        }
+        if let Some(home) = home.and_then(|home| self.lines.get_mut(home)) {
+            home.session.lend(&mut books);
         }
     }
 
-    fn open<W: Watcher>(&mut self, input: usize, source: &str, watcher: &mut W) -> Option<usize> {
+    /// Does something with every connection of an input.
+    fn each<W: Watcher>(
+        &mut self,
+        input: usize,
+        watcher: &mut W,
+        mut what: impl FnMut(&mut Line, &mut W),
+    ) {
+        for index in 0..self.lines.len() {
+            if self.lines.get(index).is_some_and(|line| line.input == input) {
+                self.at(index, watcher, &mut what);
+            }
+        }
+    }
+
+    /// Opens the session of a connection that was not seen before.
+    fn open_at<W: Watcher>(&mut self, input: usize, source: &str, url: &str, watcher: &mut W) {
+        if self.origins.get(input).is_some_and(|origin| !origin.names.contains_key(source)) {
+            let _ = self.open(input, source, url, watcher);
+        }
+    }
+
+    fn open<W: Watcher>(
+        &mut self,
+        input: usize,
+        source: &str,
+        url: &str,
+        watcher: &mut W,
+    ) -> Option<usize> {
         let index = self.lines.len();
         if index >= LINES_MAX {
             self.stats.unclaimed += 1;
             return None;
         }
         let origin = self.origins.get_mut(input)?;
-        let mut session = origin.venue?.session(self.config);
+        let venue = origin.venue?;
+        let mut session = venue.session(self.config);
         session.only(&self.symbols);
         origin.names.insert(source.to_owned(), index);
-        watcher.line(LineId(u32::try_from(index).ok()?));
-        for body in core::mem::take(&mut origin.early) {
-            session.rest(body.recv_ns, &body.source, &body.payload, watcher);
+        let early = core::mem::take(&mut origin.early);
+        let mut home = None;
+        if let Some(policy) = self.merge {
+            session.set_line(LineNo(u32::try_from(index).ok()?), policy);
+            // One symbol may be two instruments, in two markets.
+            let market = session.market_at(url).name();
+            let first = *self.homes.entry((venue, market)).or_insert(index);
+            home = Some(first).filter(|first| *first != index);
         }
-        self.lines.push(Line { input, source: source.to_owned(), session });
+        self.lines.push(Line { input, home, source: source.to_owned(), session });
+        self.at(index, watcher, |line, watcher| {
+            for body in early {
+                line.session.rest(body.recv_ns, &body.source, &body.payload, watcher);
+            }
+        });
         Some(index)
     }
 

@@ -3,7 +3,9 @@
 //! Invariant: an id stays valid for the life of the table; books are added, never removed.
 
 use crate::venue::Market;
-use gapless_book::local::{Demand, LocalBook};
+use gapless_book::book::Observer;
+use gapless_book::lines::{Arrival, LineNo, LinePolicy, Lines, Loss};
+use gapless_book::local::{Demand, LocalBook, Outcome};
 use std::collections::HashMap;
 
 /// Most books of one connection; further symbols are counted as unattributed.
@@ -26,8 +28,60 @@ pub struct BookEntry {
     pub market: Market,
     /// The book itself.
     pub local: LocalBook,
+    /// Its lines, where several connections write it.
+    pub(crate) lines: Option<Box<Lines>>,
     /// When and what was last asked for, and what is still wanted.
     pub(crate) resync: Resync,
+}
+
+impl BookEntry {
+    /// Its lines, where several connections write it ([`Session::set_line`]).
+    ///
+    /// [`Session::set_line`]: crate::session::Session::set_line
+    #[must_use]
+    pub fn lines(&self) -> Option<&Lines> {
+        self.lines.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn message<O: Observer>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        observer: &mut O,
+    ) -> Outcome {
+        match &mut self.lines {
+            None => {
+                let Arrival { message, flags, times, .. } = *arrival;
+                self.local.message(message, flags, times, observer)
+            }
+            Some(lines) => lines.message(&mut self.local, arrival, observer),
+        }
+    }
+
+    pub(crate) fn disconnect<O: Observer>(&mut self, line: LineNo, observer: &mut O) -> Outcome {
+        match &mut self.lines {
+            None => self.local.disconnect(),
+            Some(lines) => lines.disconnect(&mut self.local, line, observer),
+        }
+    }
+
+    pub(crate) fn lose<O: Observer>(
+        &mut self,
+        line: LineNo,
+        loss: Loss,
+        observer: &mut O,
+    ) -> Outcome {
+        match (&mut self.lines, loss) {
+            (Some(lines), _) => lines.lost(&mut self.local, line, loss, observer),
+            (None, Loss::Refused) => self.local.refuse(),
+            (None, Loss::Told(reason)) => self.local.invalidate(reason),
+        }
+    }
+
+    /// Whether a connection speaks for this book: it has shown it, or nobody else has.
+    pub(crate) fn is_of(&self, line: LineNo) -> bool {
+        self.lines.as_ref().is_none_or(|lines| lines.is_up(line) || lines.up() == 0)
+    }
 }
 
 /// Pace of one book's resyncs (protocols.md 0.2 rule 12, 0.6.22): the first at once, the next
@@ -84,11 +138,35 @@ impl Resync {
     }
 }
 
-/// The books of one connection.
+/// The books of one connection, or of several that write the same ones.
 #[derive(Debug, Default)]
 pub struct Books {
     entries: Vec<BookEntry>,
     index: HashMap<u64, Vec<BookId>>,
+    /// How lines are merged, where several connections write these books.
+    pub(crate) merge: Option<LinePolicy>,
+    pub(crate) unclaimed: Unclaimed,
+}
+
+/// REST bodies that came before their books.
+#[derive(Debug, Default)]
+pub(crate) struct Unclaimed {
+    pub bodies: Vec<Body>,
+    pub bytes: usize,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub symbol: String,
+    pub url: String,
+    pub body: Vec<u8>,
+}
+
+impl Body {
+    pub const fn bytes(&self) -> usize {
+        size_of::<Self>() + self.symbol.len() + self.url.len() + self.body.len()
+    }
 }
 
 impl Books {
@@ -113,6 +191,13 @@ impl Books {
     /// A book, to feed it.
     pub fn get_mut(&mut self, id: BookId) -> Option<&mut BookEntry> {
         self.entries.get_mut(id.0 as usize)
+    }
+
+    /// A connection was opened: what is missing may come by it.
+    pub(crate) fn opened(&mut self, line: LineNo) {
+        for lines in self.entries.iter_mut().filter_map(|entry| entry.lines.as_mut()) {
+            lines.connect(line);
+        }
     }
 
     /// Every book in the order of appearance.
@@ -150,6 +235,7 @@ impl Books {
             symbol: symbol.to_owned(),
             market,
             local,
+            lines: self.merge.map(|policy| Box::new(Lines::new(policy))),
             resync: Resync::NEW,
         });
         self.index.entry(hash(exchange, channel, symbol)).or_default().push(id);

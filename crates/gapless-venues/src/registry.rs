@@ -13,6 +13,7 @@ use crate::tardis::Tardis;
 use crate::venue::{Claim, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::Reject;
 use gapless_book::event::Event;
+use gapless_book::lines::{LineNo, LinePolicy};
 use gapless_book::local::Reason;
 
 macro_rules! venues {
@@ -90,6 +91,12 @@ macro_rules! venues {
             #[must_use]
             pub fn market_of(&self, symbol: &str) -> Market {
                 match self { $(Self::$id(session) => session.market_of(symbol)),* }
+            }
+
+            /// Market of the symbols at a URL.
+            #[must_use]
+            pub fn market_at(&self, url: &str) -> Market {
+                match self { $(Self::$id(session) => session.venue().market(url)),* }
             }
 
             /// See [`Session::is_open`].
@@ -188,6 +195,16 @@ macro_rules! venues {
                         session.venue().snapshot_request(channel, symbol, market)
                     }),*
                 }
+            }
+
+            /// See [`Session::set_line`].
+            pub fn set_line(&mut self, no: LineNo, policy: LinePolicy) {
+                match self { $(Self::$id(session) => session.set_line(no, policy)),* }
+            }
+
+            /// See [`Session::lend`].
+            pub fn lend(&mut self, books: &mut Books) {
+                match self { $(Self::$id(session) => session.lend(books)),* }
             }
 
             /// See [`Session::set_isa`].

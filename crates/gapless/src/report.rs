@@ -3,6 +3,7 @@
 use gapless_book::book::Book;
 use gapless_book::decimal::Decimal;
 use gapless_book::event::{Level, Side};
+use gapless_book::lines::{LineNo, LineStats, Lines};
 use gapless_book::local::{Counters, Integrity, LocalBook, Reason, State};
 use gapless_venues::books::BookEntry;
 use gapless_venues::registry::{AnySession, VenueId};
@@ -139,6 +140,11 @@ impl<'a> BookReport<'a> {
     fn whose(&self) -> Whose<'a> {
         let (exchange, known) = (self.entry.exchange.as_str(), self.entry.market);
         Whose { speaker: self.speaker, exchange, of: self.of, known }
+    }
+
+    /// What each line did; empty where lines are not merged.
+    pub fn lines(&self) -> impl Iterator<Item = (LineNo, &'a LineStats)> {
+        self.entry.lines().into_iter().flat_map(Lines::stats)
     }
 
     /// Native symbol.

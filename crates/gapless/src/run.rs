@@ -2,6 +2,7 @@
 //! and shows the books.
 
 use crate::report::{self, BookReport};
+use gapless_book::lines::LinePolicy;
 use gapless_replay::driver::{Driver, DriverStats, Line, Watcher};
 use gapless_replay::error::FileName;
 use gapless_replay::input::{self, Format, Input, Item, Progress};
@@ -39,6 +40,8 @@ pub struct Choices {
     pub config: SessionConfig,
     /// Keep books of these symbols only; empty = all.
     pub symbols: Vec<String>,
+    /// Take all connections of a venue for lines of the same books, which they write together.
+    pub merge_lines: bool,
 }
 
 impl Default for Choices {
@@ -51,6 +54,7 @@ impl Default for Choices {
             speed: Speed::Max,
             config: SessionConfig::replay(),
             symbols: Vec::new(),
+            merge_lines: false,
         }
     }
 }
@@ -102,6 +106,9 @@ impl Replay {
     pub fn with(inputs: Vec<Input>, choices: Choices) -> (Self, Vec<ReplayError>) {
         let mut driver = Driver::new(choices.config, choices.venue);
         driver.only(choices.symbols);
+        if choices.merge_lines {
+            driver.merge(LinePolicy::default());
+        }
         let options = merge::Options {
             from_ns: choices.from_ns,
             to_ns: choices.to_ns,

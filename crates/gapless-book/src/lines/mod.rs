@@ -199,6 +199,12 @@ impl Lines {
         self.lines.iter().filter(|line| line.up).count()
     }
 
+    /// Whether a line has shown this book since it connected.
+    #[must_use]
+    pub fn is_up(&self, line: LineNo) -> bool {
+        self.lines.iter().any(|l| l.no == line && l.up)
+    }
+
     /// Messages that wait for another line.
     #[must_use]
     pub const fn waiting(&self) -> usize {
@@ -254,11 +260,11 @@ impl Lines {
         observer: &mut O,
     ) -> Outcome {
         let Some(at) = self.lines.iter().position(|l| l.no == line && l.up) else {
-            return nothing(Verdict::Ignore);
+            return nothing(Verdict::Stale);
         };
         let mut lane = Lane { lines: self, book, observer, outcome: None };
         lane.disconnected(at);
-        lane.outcome.unwrap_or(nothing(Verdict::Ignore))
+        lane.outcome.unwrap_or(nothing(Verdict::Stale))
     }
 
     /// A message of a line could not be read, or may have been lost for a reason outside of the
@@ -277,7 +283,7 @@ impl Lines {
             None if lane.lines.up() == 0 => lane.lose(loss),
             None => {}
         }
-        lane.outcome.unwrap_or(nothing(Verdict::Ignore))
+        lane.outcome.unwrap_or(nothing(Verdict::Stale))
     }
 
     /// Tells the time: what has waited too long waits no more, and a silent line is left.

@@ -6,7 +6,8 @@ use super::{Action, Handler};
 use crate::books::BookEntry;
 use crate::venue::{Topic, Venue};
 use gapless_book::event::{Body, Event, Flags, HeartbeatAnswer};
-use gapless_book::local::{LocalBook, Reason};
+use gapless_book::lines::Loss;
+use gapless_book::local::Reason;
 
 impl<V: Venue, H: Handler> Router<'_, V, H> {
     /// The first push after a subscription may repeat what happened before it.
@@ -28,6 +29,7 @@ impl<V: Venue, H: Handler> Router<'_, V, H> {
 
     /// What an event means for the connection itself.
     pub(super) fn control(&mut self, event: &Event<'_>) {
+        let no = self.line.no;
         match event.body {
             Body::Heartbeat { answer: HeartbeatAnswer::None } => {}
             Body::Heartbeat { .. } => {
@@ -51,13 +53,19 @@ impl<V: Venue, H: Handler> Router<'_, V, H> {
                     &mut self.line.books,
                     self.now_ns,
                     of,
-                    LocalBook::disconnect,
+                    |entry, watch| entry.disconnect(no, watch),
                     self.handler,
                 );
             }
             Body::GapNotice { range } => {
-                let notice = |local: &mut LocalBook| local.invalidate(Reason::GapNotice);
-                for_books(&mut self.line.books, self.now_ns, |_| true, notice, self.handler);
+                let loss = Loss::Told(Reason::GapNotice);
+                for_books(
+                    &mut self.line.books,
+                    self.now_ns,
+                    |_| true,
+                    |entry, watch| entry.lose(no, loss, watch),
+                    self.handler,
+                );
                 self.handler.action(&Action::RepeatNotice(range));
             }
             _ => {}

@@ -4,7 +4,7 @@ use super::{Action, Handler, SNAPSHOT_WAIT_NS, Stage};
 use crate::books::{BookEntry, BookId, Books};
 use gapless_book::book::{Change, Observer};
 use gapless_book::event::{Level, Side};
-use gapless_book::local::{Demand, LocalBook, Outcome, State};
+use gapless_book::local::{Demand, Outcome, Reason, State};
 use gapless_book::sequence::{Bridge, Chain, Verdict};
 
 /// Applies something to many books and tells the handler of those that changed.
@@ -12,13 +12,13 @@ pub(super) fn for_books<H: Handler>(
     books: &mut Books,
     now_ns: i64,
     which: impl Fn(&BookEntry) -> bool,
-    what: impl Fn(&mut LocalBook) -> Outcome,
+    what: impl Fn(&mut BookEntry, &mut Watch<'_, H>) -> Outcome,
     handler: &mut H,
 ) {
     for index in 0..books.len() {
         let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
         let Some(entry) = books.get_mut(id).filter(|entry| which(entry)) else { continue };
-        let outcome = what(&mut entry.local);
+        let outcome = what(entry, &mut Watch { id, handler: &mut *handler });
         finish(id, entry, outcome, now_ns, handler);
     }
 }
@@ -41,14 +41,27 @@ pub(super) fn finish<H: Handler>(
     }
     if outcome.demand != Demand::None {
         entry.resync.wanted = outcome.demand;
-    } else if matches!(outcome.verdict, Verdict::Ignore | Verdict::Hold) {
+    } else if waits(entry, outcome.verdict) {
         entry.resync.waiting_since_ns = entry.resync.waiting_since_ns.min(now_ns);
     }
     handler.book(id, entry, &outcome);
+    if let Some(found) = entry.lines.as_mut().and_then(|lines| lines.take_disagreement()) {
+        handler.disagreement(id, entry, &found);
+    }
     act(id, entry, now_ns, handler);
 }
 
-/// A book that got deltas but no snapshot for too long asks for one.
+/// Whether a message shows that a snapshot is waited for: there is none, or the one that there is
+/// is ahead of the stream. A snapshot of a count that the venue has left is so for ever.
+fn waits(entry: &BookEntry, verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Ignore | Verdict::Hold => true,
+        Verdict::Stale => entry.local.state().1 == Reason::AwaitingFirstDelta,
+        _ => false,
+    }
+}
+
+/// A book that got deltas but no snapshot that they join for too long asks for one.
 pub(super) fn overdue(entry: &mut BookEntry, now_ns: i64) {
     let since = entry.resync.waiting_since_ns;
     if since == i64::MAX || now_ns.saturating_sub(since) < SNAPSHOT_WAIT_NS {

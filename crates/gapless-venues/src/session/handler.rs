@@ -4,6 +4,7 @@ use crate::books::{BookEntry, BookId};
 use crate::wire::Reject;
 use gapless_book::book::Change;
 use gapless_book::event::{Event, Level, Side};
+use gapless_book::lines::Disagreement;
 use gapless_book::local::Outcome;
 
 /// Points on the way of a book message where its time may be stamped.
@@ -73,6 +74,11 @@ pub trait Handler {
     /// A book took a message, or its state was changed by something else.
     fn book(&mut self, id: BookId, book: &BookEntry, outcome: &Outcome) {
         let _ = (id, book, outcome);
+    }
+
+    /// Two lines of a book said different things under one number; the first one's stands.
+    fn disagreement(&mut self, id: BookId, book: &BookEntry, what: &Disagreement) {
+        let _ = (id, book, what);
     }
 
     /// A frame or element was refused.

@@ -20,7 +20,7 @@ mod router;
 pub use handler::{Action, Handler, LineId, Stage, Watcher, Wire};
 
 use crate::attribution::Attribution;
-use crate::books::{BOOKS_MAX, BookEntry, BookId, Books};
+use crate::books::{BOOKS_MAX, BookEntry, BookId, Books, Unclaimed};
 use crate::kernel::{Frame, FrameBuf, Isa};
 use crate::learned::Learned;
 use crate::scratch::Scratch;
@@ -29,7 +29,8 @@ use crate::venue::{Context, Market, Origin, Topic, Venue};
 use crate::wire::{EventSink, Reject};
 use feed::{Watch, act, finish, for_books, overdue};
 use gapless_book::event::{Body, Event, Level, NO_TIME};
-use gapless_book::local::{Demand, LocalBook, Outcome, Policy, Reason, Transition};
+use gapless_book::lines::{Arrival, LineNo, LinePolicy};
+use gapless_book::local::{Demand, Outcome, Policy, Reason, Transition};
 use gapless_book::sequence::Verdict;
 use router::Router;
 
@@ -94,9 +95,8 @@ struct Line {
     unnamed: Option<Vec<u8>>,
     /// A book built from an unnamed snapshot.
     guessed: Option<BookId>,
-    /// REST bodies that came before their books.
-    unclaimed: Vec<Unclaimed>,
-    unclaimed_bytes: usize,
+    /// Which it is among the connections that write the same books.
+    no: LineNo,
     unclaimed_max: usize,
     /// Channels whose first push after subscribing has passed.
     pushed: Vec<String>,
@@ -132,19 +132,6 @@ impl Line {
     }
 }
 
-#[derive(Debug)]
-struct Unclaimed {
-    symbol: String,
-    url: String,
-    body: Vec<u8>,
-}
-
-impl Unclaimed {
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.symbol.len() + self.url.len() + self.body.len()
-    }
-}
-
 impl<V: Venue> Session<V> {
     /// A session that has not connected.
     #[must_use]
@@ -170,6 +157,19 @@ impl<V: Venue> Session<V> {
             last_recv_ns: NO_TIME,
             last_sent_ns: NO_TIME,
         }
+    }
+
+    /// Its books take what several connections bring: this one is line `no` of those that are lent
+    /// the same books in turn ([`Session::lend`]).
+    pub const fn set_line(&mut self, no: LineNo, policy: LinePolicy) {
+        self.line.no = no;
+        self.line.books.merge = Some(policy);
+    }
+
+    /// Exchanges the books with those in `books`. Connections that write the same books are lent
+    /// them for the time of a call, each the same ones: a book keeps its id.
+    pub const fn lend(&mut self, books: &mut Books) {
+        core::mem::swap(&mut self.line.books, books);
     }
 
     /// The venue's translator.
@@ -219,12 +219,13 @@ impl<V: Venue> Session<V> {
         self.line.unnamed = None;
         if self.epoch > 1 {
             // A snapshot asked for on the old connection says nothing of the new one.
-            self.line.unclaimed.clear();
-            self.line.unclaimed_bytes = 0;
+            self.line.books.unclaimed = Unclaimed::default();
         }
         // Kinds of frames are learned anew: what a connection shows of itself is noted on the way.
         self.line.forget_kinds();
         self.rejects_run = 0;
+        let no = self.line.no;
+        self.line.books.opened(no);
         url.clone_into(&mut self.line.url);
         self.line.market = self.venue.market(url);
         self.note_topics(url);
@@ -240,7 +241,8 @@ impl<V: Venue> Session<V> {
         }
         self.open = false;
         self.line.guessed = None;
-        self.for_books(|_| true, LocalBook::disconnect, handler);
+        let no = self.line.no;
+        self.for_books(|_| true, |entry, watch| entry.disconnect(no, watch), handler);
     }
 
     /// Notes a frame that the client sent (a recording's `S` line, or what a live feed sends).
@@ -317,7 +319,7 @@ impl<V: Venue> Session<V> {
         reason: Reason,
         handler: &mut H,
     ) {
-        self.for_books(which, |local| local.fail(reason), handler);
+        self.for_books(which, |entry, _| entry.local.fail(reason), handler);
     }
 
     /// Keeps books of these symbols only; empty = all. Other symbols' messages are still events.
@@ -329,7 +331,7 @@ impl<V: Venue> Session<V> {
     /// Bytes kept of REST answers whose books have not appeared yet.
     #[must_use]
     pub const fn unclaimed_bytes(&self) -> usize {
-        self.line.unclaimed_bytes
+        self.line.books.unclaimed.bytes
     }
 
     /// Bounds [`Session::unclaimed_bytes`]; what is kept already stays.
@@ -395,8 +397,10 @@ impl<V: Venue> Session<V> {
             },
             Some(id),
         );
+        let no = line.no;
         let mut watch = Watch { id, handler };
-        let outcome = entry.local.message(&message, flags, &times, &mut watch);
+        let arrival = Arrival { line: no, message: &message, flags, times: &times };
+        let outcome = entry.message(&arrival, &mut watch);
         handler.stage(Stage::Applied);
         let scales = entry.local.last_known().scales();
         finish(id, entry, outcome, recv_ns, handler);
@@ -482,7 +486,20 @@ impl<V: Venue> Session<V> {
         }
         for index in 0..self.line.books.len() {
             let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
+            let no = self.line.no;
             let Some(entry) = self.line.books.get_mut(id) else { continue };
+            if let Some(lines) = &mut entry.lines {
+                let before = (entry.local.state(), entry.local.seq(), entry.local.epoch());
+                let mut watch = Watch { id, handler: &mut *handler };
+                let outcome = lines.tick(&mut entry.local, now_ns, &mut watch);
+                let after = (entry.local.state(), entry.local.seq(), entry.local.epoch());
+                if after != before || outcome.demand != Demand::None {
+                    finish(id, entry, outcome, now_ns, handler);
+                }
+            }
+            if !entry.is_of(no) {
+                continue;
+            }
             overdue(entry, now_ns);
             act(id, entry, now_ns, handler);
         }
@@ -495,7 +512,7 @@ impl<V: Venue> Session<V> {
             &mut self.line.books,
             now_ns,
             |entry| entry.symbol == symbol,
-            |local| local.invalidate(Reason::GridChange),
+            |entry, _| entry.local.invalidate(Reason::GridChange),
             handler,
         );
     }
@@ -517,7 +534,7 @@ impl<V: Venue> Session<V> {
     fn for_books<H: Handler>(
         &mut self,
         which: impl Fn(&BookEntry) -> bool,
-        what: impl Fn(&mut LocalBook) -> Outcome,
+        what: impl Fn(&mut BookEntry, &mut Watch<'_, H>) -> Outcome,
         handler: &mut H,
     ) {
         for_books(&mut self.line.books, self.last_recv_ns, which, what, handler);

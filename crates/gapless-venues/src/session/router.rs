@@ -1,15 +1,16 @@
 //! Carries one frame's events to their books.
 
 use super::feed::{Watch, finish, for_books};
-use super::{Handler, LEARNED_MAX, Line, SessionConfig, Stage, Unclaimed};
+use super::{Handler, LEARNED_MAX, Line, SessionConfig, Stage};
 use crate::attribution::Unnamed;
-use crate::books::{BookEntry, BookId};
+use crate::books::{self, BookEntry, BookId};
 use crate::kernel::Frame;
 use crate::learned::{Learned, shape_of};
 use crate::venue::{Context, Market, Origin, Venue};
 use crate::wire::{EventSink, Mark, Reject};
 use gapless_book::event::{Body, BookKind, BookMessage, Event, Flags, Times};
-use gapless_book::local::{Integrity, LocalBook, Reason};
+use gapless_book::lines::{Arrival, Loss};
+use gapless_book::local::{Integrity, LocalBook, Reason, State};
 use gapless_book::sequence::{Bridge, Chain};
 
 /// Carries one frame's events to their books.
@@ -81,11 +82,12 @@ impl<V: Venue, H: Handler> EventSink for Router<'_, V, H> {
             entry.local.integrity() == Integrity::Weak || live && !chained
         };
         let anonymous = reject.symbol.is_empty();
+        let no = self.line.no;
         for_books(
             &mut self.line.books,
             self.now_ns,
             |entry| if anonymous { unsequenced(entry) } else { named(entry) },
-            LocalBook::refuse,
+            |entry, watch| entry.lose(no, Loss::Refused, watch),
             self.handler,
         );
     }
@@ -123,9 +125,11 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
 
     /// A second symbol's delta: the book made from an unnamed snapshot may be the wrong one.
     fn doubt_guess(&mut self) {
+        let no = self.line.no;
         let Some(id) = self.line.guessed.take() else { return };
         let Some(entry) = self.line.books.get_mut(id) else { return };
-        let outcome = entry.local.invalidate(Reason::Unattributed);
+        let mut watch = Watch { id, handler: &mut *self.handler };
+        let outcome = entry.lose(no, Loss::Told(Reason::Unattributed), &mut watch);
         finish(id, entry, outcome, self.now_ns, self.handler);
     }
 
@@ -183,6 +187,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     /// A number that one channel has taken moves the counts of the symbol's other books; a book
     /// that is not there yet needs none.
     fn count_on(&mut self, event: &Event<'_>, message: &BookMessage<'_>) {
+        let line = self.line.no;
         for index in 0..self.line.books.len() {
             let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
             let Some(entry) = self.line.books.get_mut(id).filter(|entry| {
@@ -192,7 +197,9 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
             }) else {
                 continue;
             };
-            let outcome = entry.local.message(message, event.flags, &event.times, &mut ());
+            let (flags, times) = (event.flags, &event.times);
+            let arrival = Arrival { line, message, flags, times };
+            let outcome = entry.message(&arrival, &mut ());
             finish(id, entry, outcome, self.now_ns, self.handler);
         }
     }
@@ -200,11 +207,12 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     /// The message may have been one of a live book's, which must not stay live on it.
     fn doubt_unwrapped(&mut self, event: &Event<'_>) {
         self.drop_unattributed(event);
+        let no = self.line.no;
         for_books(
             &mut self.line.books,
             self.now_ns,
             |entry| entry.symbol == event.symbol && entry.local.live().is_some(),
-            |local| local.invalidate(Reason::Unattributed),
+            |entry, watch| entry.lose(no, Loss::Told(Reason::Unattributed), watch),
             self.handler,
         );
     }
@@ -294,12 +302,12 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
 
     /// Offers REST bodies that came before this symbol's book.
     fn claim(&mut self, symbol: &str) {
-        let (ours, others) = core::mem::take(&mut self.line.unclaimed)
+        let (ours, others) = core::mem::take(&mut self.line.books.unclaimed.bodies)
             .into_iter()
             .partition::<Vec<_>, _>(|kept| kept.symbol == symbol);
-        self.line.unclaimed = others;
+        self.line.books.unclaimed.bodies = others;
         for kept in ours {
-            self.line.unclaimed_bytes -= kept.bytes();
+            self.line.books.unclaimed.bytes -= kept.bytes();
             self.reparse(Origin::Rest { url: &kept.url }, &kept.body);
         }
     }
@@ -307,9 +315,11 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     /// Gives a message to its book.
     fn feed(&mut self, id: BookId, event: &Event<'_>, message: &BookMessage<'_>) {
         self.handler.event(event, Some(id));
+        let line = self.line.no;
         let Some(entry) = self.line.books.get_mut(id) else { return };
         let mut watch = Watch { id, handler: &mut *self.handler };
-        let outcome = entry.local.message(message, event.flags, &event.times, &mut watch);
+        let (flags, times) = (event.flags, &event.times);
+        let outcome = entry.message(&Arrival { line, message, flags, times }, &mut watch);
         self.handler.stage(Stage::Applied);
         finish(id, entry, outcome, self.now_ns, self.handler);
     }
@@ -334,6 +344,14 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     /// where both are known, and numbers of the same counter.
     fn takes_rest(&self, id: BookId, event: &Event<'_>, url: &str) -> bool {
         let Some(entry) = self.line.books.get(id) else { return false };
+        // Nothing of its stream will come to be joined: only the stream itself could show better.
+        let refused = matches!(
+            entry.local.state(),
+            (State::Failed, Reason::Auth | Reason::Refused | Reason::Delisted)
+        );
+        if refused {
+            return false;
+        }
         let market = self.venue.market(url);
         let unknown = market == Market::Unknown || entry.market == Market::Unknown;
         entry.symbol == event.symbol
@@ -355,12 +373,13 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
             return;
         }
         let (symbol, url) = (event.symbol.to_owned(), self.rest.unwrap_or("").to_owned());
-        let kept = Unclaimed { symbol, url, body: event.raw.to_vec() };
-        if self.line.unclaimed_bytes + kept.bytes() > self.line.unclaimed_max {
+        let kept = books::Body { symbol, url, body: event.raw.to_vec() };
+        let unclaimed = &mut self.line.books.unclaimed;
+        if unclaimed.bytes + kept.bytes() > self.line.unclaimed_max {
             return self.handler.unattributed(event);
         }
-        self.line.unclaimed_bytes += kept.bytes();
-        self.line.unclaimed.push(kept);
+        unclaimed.bytes += kept.bytes();
+        unclaimed.bodies.push(kept);
     }
 
     /// A whole book without a symbol (rulings 0.6.6 and C13).
