@@ -40,6 +40,7 @@ use std::collections::BTreeMap;
 
 pub use budget::Limits;
 pub use faults::{Fault, Faults, Rule, When};
+pub use history::level_sum;
 pub use setup::{Listing, Setup, Venue};
 pub use wire::{Answer, BodyFault, Conn, Incoming, Output, Request, Wire};
 
@@ -47,6 +48,7 @@ use crate::book::Book;
 use budget::Verdict;
 use desk::Desk;
 use faults::Point;
+use history::History;
 use speaker::{Said, Speaker, snapshot, whole};
 use topic::{Channel, Ids};
 
@@ -286,6 +288,29 @@ impl Exchange {
             }
         }
         found
+    }
+
+    /// Whether a stream of the symbol has stood at `seq` with a book of this sum of
+    /// [`level_sum`]s; `None` if no stream of it is known.
+    #[must_use]
+    pub fn stood(&self, symbol: &str, seq: i64, sum: u64) -> Option<bool> {
+        let mut streams = self.streams(symbol).peekable();
+        streams.peek()?;
+        Some(streams.any(|history| history.stood(seq, sum)))
+    }
+
+    /// Messages of the symbol's stream since it last stood at `seq`, the fewest of its streams.
+    #[must_use]
+    pub fn behind(&self, symbol: &str, seq: i64) -> Option<usize> {
+        self.streams(symbol).filter_map(|history| history.behind(seq)).min()
+    }
+
+    fn streams<'a>(&'a self, symbol: &'a str) -> impl Iterator<Item = &'a History> + 'a {
+        self.desk.topics().iter().filter_map(move |topic| {
+            let named = &self.desk.symbol(topic.symbol?).spec.name;
+            let stream = topic.stream.as_ref()?;
+            named.eq_ignore_ascii_case(symbol).then_some(&stream.history)
+        })
     }
 
     /// Names of the book topics that anybody ever subscribed to, with their newest sequence.
