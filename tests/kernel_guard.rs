@@ -6,6 +6,8 @@ use gapless_book::event::{Level, Scales};
 use gapless_tests::guard_page::{BEGINS, ENDS, GuardAllocator};
 use gapless_tests::level_texts;
 use gapless_venues::kernel::{Arrays, FrameBuf, Isa, PAD, Shape, levels};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 #[global_allocator]
 static ALLOCATOR: GuardAllocator = GuardAllocator;
@@ -69,4 +71,54 @@ fn no_kernel_reads_before_a_frame() {
             read(&buffer, 0, shape, scales, lead);
         }
     }
+}
+
+/// The frames of the fuzz targets' seeds: every kind that each venue sends.
+fn corpus() -> Vec<Vec<u8>> {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let folders = fs::read_dir(seeds).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("frames_");
+    let files = folders.filter(named).flat_map(|folder| fs::read_dir(folder).unwrap());
+    let texts = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+    let lines = |text: Vec<u8>| text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    let mut frames: Vec<Vec<u8>> = texts.flat_map(|text| -> Vec<_> { lines(text) }).collect();
+    frames.retain(|frame| frame.len() <= 1_024);
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+/// The shapes that an array which begins so may have.
+fn shapes(text: &[u8]) -> &'static [Shape] {
+    match text {
+        [b'[', b'{', ..] => &[Shape::PriceAmount],
+        [b'[', b'[', b'"', b'0'..=b'9', ..] => &[Shape::QuotedPairs, Shape::QuotedQuads],
+        [b'[', b'[', b'"', ..] => &[Shape::ActionTriples],
+        _ => &[],
+    }
+}
+
+#[test]
+fn no_kernel_reads_beyond_the_padding_of_a_frame_of_the_corpus() {
+    let (mut buffer, mut arrays) = (FrameBuf::new(), 0);
+    for frame in corpus() {
+        for at in 0..frame.len() {
+            for shape in shapes(&frame[at..]) {
+                arrays += 1;
+                for cut in at..=frame.len() {
+                    // Every alignment in turn: each stands for a cut some bytes on.
+                    let tail = &[b'"'; 64][..cut % 64];
+                    let text = [&frame[..cut], tail].concat();
+                    let from = fill(&mut buffer, ENDS, &text);
+                    read(&buffer, from, *shape, Scales { price: 8, qty: 8 }, at);
+                }
+                for shift in 0..64 {
+                    let text = [frame.as_slice(), &[b' '; 64][..shift]].concat();
+                    let from = fill(&mut buffer, ENDS, &text);
+                    read(&buffer, from, *shape, Scales { price: 8, qty: 8 }, at);
+                }
+            }
+        }
+    }
+    assert!(arrays > 100, "{arrays}");
 }

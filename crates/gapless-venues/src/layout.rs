@@ -25,11 +25,13 @@ pub(crate) struct Layout {
     short: Option<[u128; 2]>,
     /// Parts that were of this kind but not so laid out, since the last that was.
     misses: u8,
+    /// So many of them, and it is fitted anew.
+    patience: u8,
 }
 
-/// Parts laid out differently before a layout is fitted anew: some numbers change their length
-/// with every frame (checksums), others once in years (ids).
-const MISSES_MAX: u8 = 8;
+/// Parts laid out differently before a layout is fitted anew, at first and at most: some numbers
+/// change their length with every frame (checksums), others once in years (ids).
+const PATIENCE: [u8; 2] = [8, 128];
 
 /// Chunks that there is room for beyond those of the first frame, so that numbers which gain a
 /// digit while a feed runs make nothing grow.
@@ -51,13 +53,15 @@ struct Time {
 impl Layout {
     /// Knows nothing; the next part is fitted.
     pub(crate) fn forget(&mut self) {
-        (self.fits, self.short, self.misses) = (false, None, MISSES_MAX);
+        (self.fits, self.short) = (false, None);
+        [self.patience, _] = PATIENCE;
+        self.misses = self.patience;
     }
 
     /// Counts a part that was not so laid out. Says whether it is time to fit it.
     pub(crate) fn missed(&mut self) -> bool {
         self.misses = self.misses.saturating_add(1);
-        self.misses > MISSES_MAX
+        self.misses > self.patience
     }
 
     /// The offset after the part, if it stands at `at` and is so laid out.
@@ -111,6 +115,7 @@ impl Layout {
     /// numbers: what they are, and where they begin and end.
     pub(crate) fn fit(&mut self, frame: &[u8], from: usize, spans: &[(Slot, usize, usize)]) {
         self.misses = 0;
+        self.patience = self.patience.saturating_mul(2).min(PATIENCE[1]);
         self.len = frame.len() - from;
         self.chunks.clear();
         self.digits.clear();

@@ -24,9 +24,12 @@ pub(crate) const fn below(word: u64, count: usize) -> u64 {
 /// The value of eight digits 0..=9.
 #[inline(always)]
 pub(crate) const fn value(digits: u64) -> u64 {
-    let tens = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
-    let hundreds = tens.wrapping_mul(100).wrapping_add(tens >> 16) & 0x0000_ffff_0000_ffff;
-    hundreds.wrapping_mul(10_000).wrapping_add(hundreds >> 32) & 0xffff_ffff
+    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
+    let tens = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    // The first and third pair in one product, the second and fourth in the other.
+    let odd = (tens & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
+    let even = (tens >> 16 & PAIRS).wrapping_mul(1 + (10_000 << 32));
+    odd.wrapping_add(even) >> 32
 }
 
 #[cfg(test)]

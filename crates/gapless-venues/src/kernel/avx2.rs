@@ -18,6 +18,9 @@ use gapless_book::event::{Level, Scales};
 // Loads begin at most so long before a stop, and end at most so long after it.
 const _: () = assert!(LEAD >= DIGITS as usize && PAD >= 64 + REACH);
 
+/// Bytes to the end of a frame below which its arrays, other than pairs, are too short for vectors.
+const FEW_BYTES: usize = 384;
+
 /// As [`super::levels`], but the caller checks both ends and the scales, and takes back what a
 /// refusal appended. `None` also for what only the portable reader takes.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
@@ -43,6 +46,8 @@ pub(super) fn levels(
             }
             ragged::pairs(frame, at, scales, out)
         }
+        // What two passes and their lists cost is more than they save.
+        _ if frame.len() - at < FEW_BYTES => None,
         Shape::QuotedQuads => array::<Quads>(shape, frame, at, scales, out),
         Shape::ActionTriples => array::<Triples>(shape, frame, at, scales, out),
         Shape::PriceAmount => None,

@@ -11,6 +11,7 @@ use super::{Isa, PAD};
 use crate::swar::{above_nine, value};
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
+use gapless_book::decimal::POW10;
 
 /// Bytes compared at once.
 pub(crate) const CHUNK: usize = 32;
@@ -35,6 +36,8 @@ pub(crate) struct Digits {
     digits: [u8; DIGITS],
     /// 0xff where its first digit is, unless that is its only one.
     first: [u8; DIGITS],
+    /// The smallest number of so many digits that does not begin with a zero.
+    least: i64,
 }
 
 impl Digits {
@@ -46,7 +49,8 @@ impl Digits {
         if len > 1 {
             *first.get_mut(before)? = u8::MAX;
         }
-        Some(Self { end, digits, first })
+        let least = if len > 1 { *POW10.get(len - 1)? } else { 0 };
+        Some(Self { end, digits, first, least })
     }
 }
 
@@ -84,13 +88,11 @@ fn words(
     numbers: &mut [i64],
 ) -> Option<()> {
     let theirs = bytes.get(at..)?.get(..chunks.len() * CHUNK)?.as_chunks::<CHUNK>().0;
-    let mut differing = 0;
+    let mut differing = [0; CHUNK];
     for (theirs, ours) in theirs.iter().zip(chunks) {
-        let words = |bytes| u64s(bytes).into_iter();
-        for ((theirs, ours), literal) in
-            words(theirs).zip(words(&ours.bytes)).zip(words(&ours.literal))
-        {
-            differing |= (theirs ^ ours) & literal;
+        let ours = ours.bytes.iter().zip(&ours.literal);
+        for ((differing, theirs), (ours, literal)) in differing.iter_mut().zip(theirs).zip(ours) {
+            *differing |= (theirs ^ ours) & literal;
         }
     }
     let mut wrong = 0;
@@ -99,23 +101,14 @@ fn words(
         let text = u128::from_le_bytes(*text) ^ u128::from_ne_bytes([b'0'; DIGITS]);
         let text = text & u128::from_le_bytes(place.digits);
         let (low, high) = (text as u64, (text >> 64) as u64);
-        let first = u128::from_le_bytes(place.first);
-        let zero_first = first != 0 && text & first == 0;
-        wrong |= above_nine(low) | above_nine(high) | u64::from(zero_first);
         // Sixteen digits fit.
         *number = (value(low) * 100_000_000 + value(high)) as i64;
+        let zero_first = *number < place.least;
+        wrong |= above_nine(low) | above_nine(high) | u64::from(zero_first);
     }
+    let differing = u128::from_le_bytes(*differing.first_chunk()?)
+        | u128::from_le_bytes(*differing.last_chunk()?);
     (differing == 0 && wrong == 0).then_some(())
-}
-
-/// The bytes as words, the first byte lowest.
-#[inline(always)]
-fn u64s(bytes: &[u8; CHUNK]) -> [u64; CHUNK / 8] {
-    let mut words = [0; CHUNK / 8];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
 }
 
 /// [`part`] with vectors.

@@ -136,6 +136,9 @@ impl<'a> Text<'a> {
     #[inline(always)]
     fn quad(self, at: usize, scales: Scales) -> Option<(Level, usize)> {
         let (level, mut at) = self.quoted(at, scales)?;
+        if MOSTLY_AFTER_QTY.are(self.word(at)?) {
+            at = self.skip_digits(at + 7)?;
+        }
         while self.byte(at + 1)? == b',' {
             at = self.literal(at, b"\",\"")?;
             at = self.skip_digits(at)?;
@@ -223,6 +226,11 @@ impl<'a> Text<'a> {
     /// One to `most` digits at `at`.
     #[inline]
     fn integer(self, at: usize, most: usize) -> Option<(u64, usize)> {
+        let first = self.word(at)? ^ spread(b'0');
+        let count = above_nine(first).trailing_zeros() as usize / 8;
+        if count > 0 && count < 8 && count <= most {
+            return Some((digits(first, count), at + count));
+        }
         let (mut value, mut at, mut left) = (0, at, most);
         loop {
             let word = self.word(at)? ^ spread(b'0');
@@ -434,6 +442,8 @@ impl Marks {
     }
 }
 
+/// What OKX writes behind a size but for the number of orders.
+const MOSTLY_AFTER_QTY: Marks = Marks::new(b"\",\"0\",\" ", 7);
 const AFTER_PRICE: Marks = Marks::new(b"\",\"     ", 3);
 const BETWEEN: Marks = Marks::new(b"\"],[\"   ", 5);
 const AT_END: Marks = Marks::new(b"\"]]     ", 3);
