@@ -22,6 +22,9 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Check recordings: exit 3 if any gap, crossed book or refused message is found.
     Verify(VerifyArguments),
+    /// The engine on simulated exchanges of every venue, with faults: exit 1 unless every book ends
+    /// as its exchange says.
+    Demo(DemoArguments),
     /// Simulated exchanges, for tests of this engine and of any other client.
     Sim(SimArguments),
     /// List the books that engines of this machine publish in shared memory.
@@ -30,6 +33,20 @@ pub enum Command {
     /// Show a book that an engine publishes in shared memory: exit 1 if it is not live.
     #[cfg(target_os = "linux")]
     Read(ReadArguments),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// How long it runs.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub seconds: u64,
+    /// One JSON object a line: books, then figures.
+    #[arg(long)]
+    pub json: bool,
+    /// Seed of the markets.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Arguments of `sim`.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod demo;
 mod json;
 mod plot;
 #[cfg(target_os = "linux")]
@@ -46,6 +47,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let exit = match arguments.command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         #[cfg(target_os = "linux")]
         Command::Books(arguments) => regions::books(&arguments),
