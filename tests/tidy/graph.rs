@@ -20,6 +20,8 @@ const NEVER: &[(&str, &[&str])] = &[
     ("gapless-sim", &["gapless-replay", "gapless"]),
     // A strategy gets no simulator; the command may, and does.
     ("gapless", &["gapless-cli", "gapless-sim", "redis", "axum", "lettre"]),
+    // Nor does it get the tables of research, and what they stand on.
+    ("gapless", &["gapless-research", "arrow-array", "parquet", "pyo3"]),
 ];
 
 /// Most packages below the engine, itself not counted.

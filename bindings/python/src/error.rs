@@ -25,12 +25,27 @@ create_exception!(
 );
 create_exception!(gapless, ClosedError, GaplessError, "The object was closed; open another one.");
 
+create_exception!(
+    gapless,
+    ScaleError,
+    GaplessError,
+    "A value does not fit integers of its column's scale; the text says which and what to ask for."
+);
+create_exception!(
+    gapless,
+    EngineError,
+    GaplessError,
+    "An engine cannot be made, started or asked so; the text says what is wrong."
+);
+
 /// Adds them to the module.
 pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("GaplessError", py.get_type::<GaplessError>())?;
     module.add("NotLiveError", py.get_type::<NotLiveError>())?;
     module.add("FrameError", py.get_type::<FrameError>())?;
+    module.add("EngineError", py.get_type::<EngineError>())?;
+    module.add("ScaleError", py.get_type::<ScaleError>())?;
     module.add("InputError", py.get_type::<InputError>())?;
     module.add("ClosedError", py.get_type::<ClosedError>())
 }

@@ -4,9 +4,13 @@
 //! waits or works for long releases the interpreter. Nothing starts a thread when imported.
 #![forbid(unsafe_code)]
 
+mod analytics;
 mod book;
+mod engine;
 mod error;
+mod extract;
 mod numbers;
+mod table;
 
 use pyo3::prelude::*;
 use std::ffi::OsString;
@@ -31,5 +35,22 @@ fn _gapless(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run_command, module)?)?;
     module.add_function(wrap_pyfunction!(venues, module)?)?;
     module.add_class::<book::Book>()?;
+    module.add_class::<engine::_Engine>()?;
+    module.add_class::<engine::Reader>()?;
+    #[cfg(target_os = "linux")]
+    module.add_function(wrap_pyfunction!(engine::_attach, module)?)?;
+    #[cfg(target_os = "linux")]
+    module.add_function(wrap_pyfunction!(engine::_shared, module)?)?;
+    module.add_class::<table::Table>()?;
+    module.add_class::<extract::Batches>()?;
+    module.add_function(wrap_pyfunction!(table::_table_from_ipc, module)?)?;
+    module.add_function(wrap_pyfunction!(extract::_extract, module)?)?;
+    module.add_function(wrap_pyfunction!(extract::_batches, module)?)?;
+    module.add_function(wrap_pyfunction!(extract::_to_parquet, module)?)?;
+    module.add_function(wrap_pyfunction!(extract::_read_time, module)?)?;
+    module.add_function(wrap_pyfunction!(analytics::_cleansing, module)?)?;
+    module.add_function(wrap_pyfunction!(analytics::_times_and_sells, module)?)?;
+    module.add_function(wrap_pyfunction!(analytics::_anomalies, module)?)?;
+    module.add_function(wrap_pyfunction!(analytics::_parity, module)?)?;
     error::add(module)
 }

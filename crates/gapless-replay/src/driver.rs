@@ -437,6 +437,7 @@ impl Driver {
             let first = *self.homes.entry((venue, market)).or_insert(index);
             home = Some(first).filter(|first| *first != index);
         }
+        watcher.opened(LineId(u32::try_from(index).ok()?), venue, input, source);
         self.lines.push(Line { input, home, source: source.to_owned(), session });
         self.at(index, watcher, |line, watcher| {
             for body in early {

@@ -78,6 +78,8 @@ pub struct Replay {
     ids: Vec<Option<usize>>,
     speed: Speed,
     from_ns: Option<i64>,
+    /// [`Replay::feed`] has come to the end.
+    finished: bool,
 }
 
 impl Replay {
@@ -123,7 +125,7 @@ impl Replay {
         });
         let ids: Vec<_> = ids.collect();
         let (speed, from_ns) = (choices.speed, choices.from_ns);
-        (Self { merged, driver, ids, speed, from_ns }, failures)
+        (Self { merged, driver, ids, speed, from_ns, finished: false }, failures)
     }
 
     /// Reads everything to the end.
@@ -167,6 +169,42 @@ impl Replay {
         };
         self.finish(watcher, failed);
         stopped
+    }
+
+    /// Receive time of the item that [`Replay::feed`] would feed next; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Replay::feed`].
+    pub fn next_ns(&mut self, watcher: &mut impl Watcher) -> Result<Option<i64>, ReplayError> {
+        let next = self.merged.peek().map(|next| next.map(|(recv_ns, _)| recv_ns));
+        next.map_err(|failure| self.lost(failure, watcher))
+    }
+
+    /// Feeds one item, unpaced: for callers who want to do something between items. `false` at the
+    /// end, when every input has been finished, and ever after.
+    ///
+    /// # Errors
+    /// An input or line that cannot be read; the next call goes on with the others.
+    pub fn feed(&mut self, watcher: &mut impl Watcher) -> Result<bool, ReplayError> {
+        if self.finished {
+            return Ok(false);
+        }
+        let mut pacer = Pacer::new(Speed::Max);
+        match self.step(watcher, &mut pacer, &mut |_, _| true, &mut |_| {}) {
+            Ok(None) => Ok(true),
+            Err(failure) => Err(self.lost(failure, watcher)),
+            Ok(Some(_)) => {
+                self.finished = true;
+                let mut errors: Option<ReplayError> = None;
+                self.finish(watcher, |error| {
+                    errors = Some(match errors.take() {
+                        Some(errors) => errors.and(error),
+                        None => error,
+                    });
+                });
+                errors.map_or(Ok(false), Err)
+            }
+        }
     }
 
     /// Tells the books of an input that some of it could not be read; says why.

@@ -1,5 +1,10 @@
 """Local order books that are exactly the exchange's book, or say that they are not.
 
+Recordings as tables, for polars, pandas, pyarrow, duckdb or numpy:
+
+>>> import polars as pl
+>>> pl.DataFrame(gapless.books("day/*.cap.zst", numbers="float"))
+
 A book in hand, fed with raw frames of a connection:
 
 >>> book = gapless.Book("bybit", "BTCUSDT")
@@ -8,28 +13,64 @@ A book in hand, fed with raw frames of a connection:
 >>> book.best_bid
 (91230.1, 0.25)
 
-Prices and sizes are exact scaled integers inside; ``numbers="decimal"`` or ``"int"`` shows them
-so. Times are int nanoseconds since the epoch, UTC.
+Prices and sizes are exact scaled integers inside; ``numbers`` says how they are shown. Times are
+nanoseconds since the epoch, UTC.
 """
 
+from gapless import analytics, features
+from gapless._extracts import (
+    books,
+    deltas,
+    funding,
+    liquidations,
+    replay,
+    states,
+    to_parquet,
+    trades,
+)
 from gapless._gapless import (
+    Batches,
     Book,
     ClosedError,
+    EngineError,
     FrameError,
     GaplessError,
     InputError,
     NotLiveError,
+    Reader,
+    ScaleError,
+    Table,
     __version__,
     venues,
 )
+from gapless._live import Engine, attach, shared, updates
 
 __all__ = [
+    "Batches",
     "Book",
     "ClosedError",
+    "Engine",
+    "EngineError",
     "FrameError",
     "GaplessError",
     "InputError",
     "NotLiveError",
+    "Reader",
+    "ScaleError",
+    "Table",
     "__version__",
+    "analytics",
+    "attach",
+    "books",
+    "deltas",
+    "features",
+    "funding",
+    "liquidations",
+    "replay",
+    "shared",
+    "states",
+    "to_parquet",
+    "trades",
+    "updates",
     "venues",
 ]

@@ -1,11 +1,14 @@
 """Types of the compiled module; the names users import are those of ``gapless``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from gapless._types import BookInfo, Parity, SourceStatus
 
 __version__: str
 
@@ -40,6 +43,12 @@ class FrameError(GaplessError):
 
 class InputError(GaplessError):
     """A recording cannot be read; the text says file, line, what is wrong and what to do."""
+
+class ScaleError(GaplessError):
+    """A value does not fit integers of its column's scale; the text says which and what to ask."""
+
+class EngineError(GaplessError):
+    """An engine cannot be made, started or asked so; the text says what is wrong."""
 
 class ClosedError(GaplessError):
     """The object was closed; open another one."""
@@ -185,7 +194,177 @@ class Book(Generic[_N]):
     def _repr_html_(self) -> str: ...
     def __reduce__(self) -> Any: ...
 
+@final
+class Table:
+    """Immutable rows of one kind, as columns.
+
+    Arrow reads them without a copy (``pl.DataFrame``, ``pa.table``, ``pa.record_batch``, duckdb),
+    and so does numpy column by column: ``table["bid_price"]`` is a read-only view. In Arrow, times
+    are ``timestamp[ns, UTC]``, words dictionaries, absent values null; numpy sees times as int64 ns,
+    words as int32 codes into ``categories``, absent integers as the smallest int64. May be used from
+    any thread, pickled and copied.
+    """
+
+    @property
+    def kind(self) -> str:
+        """``"books"``, ``"deltas"``, ``"trades"``, ``"liquidations"``, ``"funding"``, ``"states"``."""
+    def __len__(self) -> int: ...
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+    def scale(self, name: str, /) -> int | None:
+        """Decimals of a column of integer prices or sizes; None for another. Raises KeyError."""
+    def unit(self, name: str, /) -> str | None:
+        """Unit of a column; None where it has none. Raises KeyError."""
+    def categories(self, name: str, /) -> list[str]:
+        """The words behind the codes of a column. Raises TypeError for a column without words."""
+    def __getitem__(self, name: str, /) -> npt.NDArray[Any]:
+        """A column in place: read-only int64, float64 or int32 (codes), shape (rows,).
+
+        Raises KeyError; TypeError for text and decimal128, which only Arrow has.
+        """
+    def to_numpy(self) -> npt.NDArray[np.void]:
+        """The rows as a read-only structured array, shape (rows,), packed, little-endian.
+
+        The columns are written side by side once; text and decimal128 are left out.
+        """
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class Batches:
+    """The batches of ``gapless.replay``, read ahead by threads of their own.
+
+    An iterator of ``Table``s and, where they are of one kind, an Arrow stream of those that are
+    left. Waiting releases the interpreter, and Ctrl-C ends it. One thread at a time may take
+    batches; ``close()``, leaving the ``with`` block or forgetting it ends the threads.
+    """
+
+    def __iter__(self) -> Iterator[Table]: ...
+    def __next__(self) -> Table:
+        """Raises InputError, ScaleError; ClosedError after ``close()``."""
+    @property
+    def progress(self) -> tuple[int, int | None]:
+        """Bytes read so far and bytes in all (None if not known), as they stand in the files."""
+    @property
+    def skipped(self) -> list[str]:
+        """What could not be read and was passed over, with ``errors="warn"``."""
+    def close(self) -> None:
+        """Ends the threads; nothing more can be taken."""
+    def __enter__(self) -> Batches: ...
+    def __exit__(self, *_error: object) -> None: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Reader(Generic[_N]):
+    """Reads one book of an engine while its writer changes it, from any thread.
+
+    Never waits for the writer, nor makes it wait. Once the engine has stopped or its process died,
+    the book is ``"stale"``. Levels are pairs as of ``Book``.
+    """
+
+    @property
+    def name(self) -> str:
+        """``venue[.market]:SYMBOL``."""
+    @property
+    def state(self) -> _State:
+        """State at this moment."""
+    @property
+    def reason(self) -> str:
+        """Why it is not live; ``"none"`` if it is."""
+    @property
+    def is_live(self) -> bool:
+        """Whether ``state`` is ``"live"``."""
+    @property
+    def seq(self) -> int | None:
+        """The venue's number of the last accepted message."""
+    @property
+    def recv_ns(self) -> int | None:
+        """When that was received, ns since the epoch."""
+    @property
+    def venue_ns(self) -> int | None:
+        """When the venue published it, ns since the epoch."""
+    @property
+    def age_ns(self) -> int:
+        """Time since the writer's last sign of life, ns."""
+    @property
+    def version(self) -> int:
+        """Changes with every publication."""
+    @property
+    def price_scale(self) -> int:
+        """Decimals of the book's integer prices."""
+    @property
+    def size_scale(self) -> int:
+        """Decimals of the book's integer sizes."""
+    @property
+    def best_bid(self) -> tuple[_N, _N] | None:
+        """Highest bid; None where there is none. Raises NotLiveError."""
+    @property
+    def best_ask(self) -> tuple[_N, _N] | None:
+        """Lowest ask; None where there is none. Raises NotLiveError."""
+    def top(
+        self,
+        *,
+        numbers: Literal["float", "decimal", "int"] | None = None,
+        last_known: bool = False,
+    ) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
+        """Best bid and best ask of one publication; ``last_known``: whatever the state."""
+    def depth(
+        self,
+        n: int,
+        /,
+        *,
+        numbers: Literal["float", "decimal", "int"] | None = None,
+        last_known: bool = False,
+    ) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]]:
+        """The best ``n`` levels of each side, best first, or as many as are published."""
+    def wait(self, seen: int, /, timeout: float = 1.0) -> int | None:
+        """Waits until ``version`` is another than ``seen``; None after ``timeout`` seconds."""
+    def __reduce__(self) -> Any: ...
+
+@final
+class _Engine:
+    def __new__(cls, config: str) -> _Engine: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def join(self, timeout: float | None) -> bool: ...
+    def books(self) -> list[BookInfo]: ...
+    def status(self) -> list[SourceStatus]: ...
+    def book(self, name: str, timeout: float, numbers: str) -> Reader[Any]: ...
+    def add(self, name: str) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def close(self) -> None: ...
+
 def venues() -> list[str]:
     """Names of the venues and dialects that frames and recordings may be of."""
 
 def run_command(words: Sequence[str]) -> int: ...
+def _read_time(text: str) -> int: ...
+def _table_from_ipc(kind: str, bytes: bytes) -> Table: ...
+def _extract(
+    kind: str, paths: Sequence[str], words: dict[str, Any]
+) -> tuple[Table, list[str]]: ...
+def _batches(kinds: Sequence[str], paths: Sequence[str], words: dict[str, Any]) -> Batches: ...
+def _to_parquet(
+    kinds: Sequence[str], paths: Sequence[str], folder: str, name: str, words: dict[str, Any]
+) -> list[tuple[Path, int]]: ...
+def _cleansing(
+    times: npt.NDArray[np.int64],
+    sells: npt.NDArray[np.bool_],
+    window_ns: int,
+    min_count: int,
+    min_same_side: int,
+) -> tuple[npt.NDArray[np.int64], list[tuple[int, int, int, int]], dict[str, float]]: ...
+def _times_and_sells(
+    table: Table, time: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]: ...
+def _anomalies(table: Table, window: int, min_trades: int) -> npt.NDArray[np.float64]: ...
+def _parity(left: Table, right: Table) -> Parity: ...
+def _attach(book: str, folder: str, numbers: str) -> Reader[Any]: ...
+def _shared(folder: str) -> list[str]: ...

@@ -1,6 +1,7 @@
 //! What a session tells its driver, and what it asks of it.
 
 use crate::books::{BookEntry, BookId};
+use crate::registry::VenueId;
 use crate::wire::Reject;
 use gapless_book::book::Change;
 use gapless_book::event::{Event, Level, Side};
@@ -137,6 +138,12 @@ pub trait Watcher: Handler {
     /// What follows belongs to this connection.
     fn line(&mut self, line: LineId) {
         let _ = line;
+    }
+
+    /// A connection has appeared: its venue, the index of the input that it is of, and its name
+    /// there.
+    fn opened(&mut self, line: LineId, venue: VenueId, input: usize, name: &str) {
+        let _ = (line, venue, input, name);
     }
 
     /// Something passed over the connection, now, ns since the epoch; what it means is told next.
