@@ -461,3 +461,36 @@ fn a_book_is_stale_while_nothing_comes_and_live_with_the_next_message() {
     until("it is live again", || book.state().0 == State::Live);
     std::fs::remove_file(&path).unwrap();
 }
+
+#[test]
+fn an_engine_times_its_messages_when_told_to_and_says_what_it_cannot_correct() {
+    use gapless::latency::Leg;
+    let source = || Source::replay([sample("okx.cap.zst")]);
+    let mut engine = Engine::builder().source(source()).build();
+    assert!(engine.latency().is_none());
+    engine.measure(true);
+    engine.start().unwrap();
+    engine.join();
+    let records = engine.latency().unwrap();
+    let count = records.leg(Leg::Whole).len();
+    assert!(count > 100 && !records.is_corrected() && records.overhead_ns() > 0);
+    for leg in [Leg::Parse, Leg::Sequence, Leg::Apply, Leg::Publish] {
+        assert_eq!(records.leg(leg).len(), count, "{}", leg.name());
+        assert!(records.leg(leg).value_at_quantile(0.5) <= records.leg(Leg::Whole).max());
+    }
+    assert!(records.leg(Leg::Late).is_empty() && records.venue().count() > 0);
+    engine.restart().unwrap();
+    engine.join();
+    assert_eq!(engine.latency().unwrap().leg(Leg::Whole).len(), 2 * count, "over restarts");
+    engine.measure(false);
+    assert!(engine.latency().is_none());
+    let mut engine = Engine::builder().source(source().speed(Speed::Factor(100.0))).build();
+    engine.measure(true);
+    engine.start().unwrap();
+    engine.join();
+    let records = engine.latency().unwrap();
+    assert!(records.is_corrected());
+    assert_eq!(records.leg(Leg::FromDue).len(), count);
+    let at = |leg| records.leg(leg).value_at_quantile(0.99);
+    assert!(at(Leg::FromDue) >= at(Leg::Late) && at(Leg::FromDue) >= at(Leg::Whole));
+}

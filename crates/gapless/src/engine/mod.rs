@@ -23,6 +23,7 @@ mod waker;
 mod writer;
 
 use crate::clock;
+use crate::latency::{Recorder, Records};
 use crate::live::LiveConfig;
 use crate::reader::{BookReader, Wait};
 use crate::report::OwnedReport;
@@ -261,6 +262,10 @@ enum Command {
     Add(String),
     Remove(String),
     Subscribe(Outlet),
+    /// Times messages into these from now on, or no more.
+    Measure(Option<Box<Records>>),
+    /// Gives what was recorded for these, which are empty.
+    Latency(Box<Records>, SyncSender<Box<Records>>),
     /// Every book as it stands.
     Report(SyncSender<Vec<OwnedReport>>),
 }
@@ -409,6 +414,7 @@ impl Builder {
             threads: Vec::new(),
             gates: HashMap::new(),
             names: Arc::default(),
+            measured: None,
             subscribers: Subscribers::default(),
             waker: Arc::default(),
             waking: None,
@@ -445,6 +451,8 @@ pub struct Engine {
     /// By server and local address.
     gates: HashMap<(String, Option<IpAddr>), SharedGate>,
     names: Arc<Names>,
+    /// What was recorded of messages until it was last asked for; `None`: nothing is timed.
+    measured: Option<Box<Records>>,
     subscribers: Subscribers,
     waker: Arc<Waker>,
     /// The waker's thread, once somebody subscribed.
@@ -489,6 +497,9 @@ impl Engine {
         let start = Instant::now();
         for Opened { mut writer, commands, reading } in opened {
             self.subscribers.outlets().into_iter().for_each(|o| writer.books.outlets.add(o));
+            if self.measured.is_some() {
+                writer.books.recorder = Some(Box::new(Recorder::new(Box::default())));
+            }
             let opening = self.opening(reading, first, start);
             if let Err(error) = self.spawn(writer, opening, commands) {
                 self.stop();
@@ -511,7 +522,14 @@ impl Engine {
                     || first.map_or_else(|| Pacer::new(speed), |ns| Pacer::since(speed, ns));
                 let pacer = (speed != Speed::Max).then(pacer);
                 Box::new(move || {
-                    Ok(Box::new(Recorded { replay: *replay, pacer, start, idle, silence }))
+                    Ok(Box::new(Recorded {
+                        replay: *replay,
+                        pacer,
+                        start,
+                        idle,
+                        silence,
+                        late_ns: None,
+                    }))
                 })
             }
             Reading::Live(feed, config) => {
@@ -623,6 +641,7 @@ impl Engine {
     ///
     /// A thread that waits for bytes of a pipe is waited for.
     pub fn stop(&mut self) {
+        self.collect();
         let (commands, handles): (Vec<_>, Vec<_>) =
             self.threads.drain(..).map(|thread| (thread.commands, thread.handle)).unzip();
         drop(commands);
@@ -709,6 +728,37 @@ impl Engine {
             let _ = thread.commands.send(Command::Subscribe(outlet));
         }
         Ok(subscription)
+    }
+
+    /// Times every message from now on, or no more; what was recorded before is forgotten. Each
+    /// thread that is timed takes 2 MiB.
+    pub fn measure(&mut self, on: bool) {
+        self.measured = on.then(Box::default);
+        self.tell(|| Command::Measure(on.then(Box::default)));
+    }
+
+    /// What was recorded since [`Engine::measure`], of all threads, also over restarts; `None` if
+    /// nothing is timed. A thread that does not answer for a second, because it waits for bytes of
+    /// a pipe, is left out.
+    pub fn latency(&mut self) -> Option<&Records> {
+        self.collect();
+        self.measured.as_deref()
+    }
+
+    /// Fetches what the threads have recorded.
+    fn collect(&mut self) {
+        let Some(measured) = &mut self.measured else { return };
+        let asked = self.threads.iter().filter_map(|thread| {
+            let (sender, answer) = mpsc::sync_channel(1);
+            let command = Command::Latency(Box::default(), sender);
+            thread.commands.try_send(command).ok().map(|()| answer)
+        });
+        let asked: Vec<_> = asked.collect();
+        for answer in asked {
+            if let Ok(records) = answer.recv_timeout(Duration::from_secs(1)) {
+                measured.add(&records);
+            }
+        }
     }
 
     /// Publishes the books of this name, now or when they appear. No other book is touched.

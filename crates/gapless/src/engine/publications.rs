@@ -7,13 +7,15 @@ use super::StateChange;
 use super::outlets::{Instrument, Outlets};
 use crate::clock;
 use crate::events::{NameId, Topic};
+use crate::latency::Recorder;
 use crate::reader::Memory;
 use gapless_book::book::{Change, Observer};
 use gapless_book::event::{Event, Level, Side};
 use gapless_book::local::{LocalBook, Outcome, Reason, State};
 use gapless_book::publish::Publisher;
+use gapless_book::sequence::Verdict;
 use gapless_venues::books::{BookEntry, BookId};
-use gapless_venues::session::{Handler, LineId, Watcher};
+use gapless_venues::session::{Handler, LineId, Stage, Watcher, Wire};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -122,6 +124,8 @@ pub(super) struct Publications {
     changes: Option<SyncSender<StateChange>>,
     /// Where subscribers' events go.
     pub outlets: Outlets,
+    /// Times every message, while that is switched on.
+    pub recorder: Option<Box<Recorder>>,
 }
 
 impl Publications {
@@ -134,6 +138,15 @@ impl Publications {
             moves: Vec::new(),
             changes,
             outlets,
+            recorder: None,
+        }
+    }
+
+    /// A frame is here, whole, so long after it was due; `None` if it had no time.
+    #[inline]
+    pub fn begin(&mut self, late_ns: Option<u64>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin(late_ns);
         }
     }
 
@@ -264,23 +277,47 @@ impl Handler for Publications {
     }
 
     #[inline]
+    fn stage(&mut self, stage: Stage) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.stage(stage);
+        }
+    }
+
+    #[inline]
     fn event(&mut self, event: &Event<'_>, _: Option<BookId>) {
         self.outlets.event(self.line, event);
     }
 
     #[inline]
-    fn book(&mut self, id: BookId, book: &BookEntry, _: &Outcome) {
+    fn book(&mut self, id: BookId, book: &BookEntry, outcome: &Outcome) {
         let slot = self.lines.get_mut(self.line).and_then(|line| line.get_mut(id.0 as usize));
         let Some(Slot::Published(publication)) = slot else { return self.arrived(id) };
         publication.publisher.publish(&book.local, clock::now_ns());
         publication.tell(&mut self.outlets);
+        // What was not a message has no stages behind it.
+        if let Some(recorder) = self.recorder.as_mut().filter(|_| is_message(outcome)) {
+            let times = book.local.last_times();
+            recorder.published(times.venue_ns, times.recv_ns);
+        }
         if self.changes.is_some() {
             self.changed(id, &book.local);
         }
     }
 }
 
+/// Whether an outcome is that of a message which the book took.
+const fn is_message(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict, Verdict::Apply { .. } | Verdict::Replace)
+}
+
 impl Watcher for Publications {
+    #[inline]
+    fn wire(&mut self, _: i64, wire: &Wire<'_>) {
+        if matches!(wire, Wire::Text(_) | Wire::Binary(_)) {
+            self.begin(None);
+        }
+    }
+
     #[inline]
     fn line(&mut self, line: LineId) {
         self.line = line.0 as usize;

@@ -24,6 +24,8 @@ pub(super) struct Recorded {
     pub idle: Wait,
     /// Which silence makes a book stale, if any does.
     pub silence: Option<Silence>,
+    /// How long after its time the next item is read; `None` if it has none.
+    pub late_ns: Option<u64>,
 }
 
 /// When books are looked at for having been silent too long, in their source's time.
@@ -65,7 +67,12 @@ impl Intake for Recorded {
                     continue;
                 }
             }
-            match self.replay.step(books, &mut at_once, &mut |_, _| true, &mut |_| {}) {
+            let late_ns = self.late_ns;
+            let mut here = |books: &mut Publications, _| {
+                books.begin(late_ns);
+                true
+            };
+            match self.replay.step(books, &mut at_once, &mut here, &mut |_| {}) {
                 Ok(None) => {}
                 Ok(Some(_)) => {
                     self.replay.finish(books, |error| failed(error.to_string()));
@@ -105,7 +112,10 @@ impl Recorded {
         if let (Some(pacer), Some((recv_ns, false))) = (&mut self.pacer, next) {
             pacer.pace(recv_ns, |offset| due = offset);
         }
-        let left = due.saturating_sub(self.start.elapsed());
+        let elapsed = self.start.elapsed();
+        let left = due.saturating_sub(elapsed);
+        let late = elapsed.saturating_sub(due);
+        self.late_ns = self.pacer.is_some().then(|| u64::try_from(late.as_nanos()).unwrap_or(0));
         if self.silence.is_some() && recv_ns != NO_TIME {
             self.look_for_silence(recv_ns.saturating_sub(self.recorded_ns(left)), books);
         }

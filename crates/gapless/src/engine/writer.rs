@@ -9,6 +9,7 @@ use super::publications::{Entry, Publication, Publications, Slot};
 use super::waker::Waker;
 use super::{Command, Wanted};
 use crate::clock;
+use crate::latency::Recorder;
 use crate::reader::{BookReader, Memory};
 use crate::report::{BookReport, OwnedReport};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
@@ -203,6 +204,15 @@ impl Writer {
                 self.books.outlets.add(outlet);
                 if self.listing.has_ended(self.part) {
                     self.end_events();
+                }
+            }
+            Command::Measure(records) => {
+                self.books.recorder = records.map(|records| Box::new(Recorder::new(records)));
+            }
+            Command::Latency(empty, answer) => {
+                if let Some(recorder) = &mut self.books.recorder {
+                    // Whoever asked may have gone.
+                    let _ = answer.try_send(recorder.exchange(empty));
                 }
             }
             Command::Remove(name) => {

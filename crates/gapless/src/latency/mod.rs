@@ -4,8 +4,12 @@
 //! nothing waits for a message, so there is no coordinated omission to correct: the figures are
 //! service times, and are said to be.
 
+mod legs;
+
 use gapless_venues::session::Stage;
 use hdrhistogram::Histogram;
+pub(crate) use legs::Recorder;
+pub use legs::{Leg, Records, Signed};
 use quanta::Clock;
 
 /// Largest time recorded, ns; longer ones are counted as this.
