@@ -10,6 +10,8 @@
 //! live as the first's, what was shown of the first is shown of the second
 //! ([`Watcher::moved`]), and the first is closed.
 
+mod refusals;
+
 use crate::backoff::Backoff;
 use crate::command::{Command, ConnId, FetchId, Why, redacted};
 use crate::connection::{CONNECT_NS_MAX, Connection, Phase, Wanted};
@@ -18,9 +20,9 @@ use crate::gate::SharedGate;
 use crate::rng::Rng;
 use crate::source::{LINES_MAX, Secret, SourceConfig, TOPICS_MAX, TopicConfig};
 use crate::tap::{Deed, Tap};
+use gapless_book::lines::LineNo;
 use gapless_book::local::{Reason, State};
-use gapless_venues::books::{BookEntry, BookId};
-use gapless_venues::live::Refusal;
+use gapless_venues::books::{BookEntry, BookId, Books};
 use gapless_venues::registry::AnySession;
 use gapless_venues::session::{LineId, Watcher, Wire};
 use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic};
@@ -157,7 +159,10 @@ impl Feed {
                 };
                 for _ in 0..2 {
                     let place = u32::try_from(places.len()).unwrap_or(u32::MAX);
-                    let session = config.session();
+                    let mut session = config.session();
+                    if config.lines.len() > 1 {
+                        session.set_line(LineNo(place), config.merge);
+                    }
                     places.push(Connection::new(place, wanted.clone(), session, &live));
                 }
             }
@@ -178,12 +183,55 @@ impl Feed {
         })
     }
 
+    /// The connection that keeps the books which this one writes: the first line's, where there
+    /// are several, as every line needs the same sockets.
+    fn home(&self, at: u32) -> u32 {
+        if self.config.lines.len() < 2 {
+            return at;
+        }
+        let each = self.places.len() / self.config.lines.len();
+        let each = u32::try_from(each).unwrap_or(u32::MAX).max(2);
+        (at % each) & !1
+    }
+
+    /// Lends a connection the books that it writes with others, or takes them back.
+    fn lend(&mut self, at: u32) {
+        let home = self.home(at);
+        if home == at {
+            return;
+        }
+        let mut books = Books::default();
+        for place in [home, at, home] {
+            if let Some(place) = self.places.get_mut(place as usize) {
+                place.session.lend(&mut books);
+            }
+        }
+    }
+
+    /// Does something with a connection that has its books at hand, and says whose they are.
+    fn with<W: Watcher, T>(
+        &mut self,
+        at: u32,
+        watcher: &mut W,
+        what: impl FnOnce(&mut Connection, &mut Tap<'_, W>) -> T,
+    ) -> Option<T> {
+        watcher.line(LineId(self.home(at)));
+        self.lend(at);
+        let mut tap = Tap::new(watcher, &mut self.deeds);
+        let done = self.places.get_mut(at as usize).map(|place| what(place, &mut tap));
+        self.lend(at);
+        done
+    }
+
     /// Begins: the books of every topic are there, and connections are asked for.
     pub fn start<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        let all = 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        let homes: Vec<u32> = all.filter(|at| self.home(*at) == *at).collect();
         for (at, place) in (0u32..).zip(&mut self.places) {
             if at.is_multiple_of(2) {
+                let is_home = homes.contains(&at);
                 watcher.line(LineId(at));
-                for topic in Arc::clone(&place.wanted.topics).iter() {
+                for topic in Arc::clone(&place.wanted.topics).iter().filter(|_| is_home) {
                     place.session.expect(topic.topic(), watcher);
                 }
                 place.phase = Phase::Waiting(now);
@@ -246,9 +294,13 @@ impl Feed {
         self.places.get(line.0 as usize).map_or("", |place| &place.wanted.shown)
     }
 
-    /// Whether a line's books are not to be shown: it is to take over from another.
+    /// Whether a line's books are not to be shown: it is to take over from another, or another
+    /// keeps the books that it writes.
     #[must_use]
     pub fn is_standby(&self, line: LineId) -> bool {
+        if self.config.lines.len() > 1 {
+            return self.home(line.0) != line.0;
+        }
         self.places.get(line.0 as usize).is_some_and(|place| place.is_standby)
     }
 
@@ -294,19 +346,19 @@ impl Feed {
 
     /// A connection is open.
     pub fn opened<W: Watcher>(&mut self, conn: ConnId, now: i64, watcher: &mut W) {
+        let home = self.home(conn.place);
         let Some(place) = self.current(conn) else { return self.close_unknown(conn) };
         if !matches!(place.phase, Phase::Connecting(_)) {
             return;
         }
         place.open(now);
-        watcher.line(LineId(conn.place));
+        watcher.line(LineId(home));
         watcher.wire(now, &Wire::Opened(&place.wanted.shown));
-        let mut tap = Tap::new(watcher, &mut self.deeds);
-        if let Some(place) = self.places.get_mut(conn.place as usize) {
+        self.with(conn.place, watcher, |place, tap| {
             let url = place.wanted.shown.clone();
-            place.session.connect(&url, &mut tap);
+            place.session.connect(&url, tap);
             place.subscribe_all();
-        }
+        });
         self.next_coarse = self.next_coarse.min(now.saturating_add(COARSE_NS));
         self.act(conn.place, now, watcher);
         self.flush(conn.place, now, watcher);
@@ -338,14 +390,15 @@ impl Feed {
             return;
         }
         self.counters.frames += 1;
-        watcher.line(LineId(conn.place));
+        watcher.line(LineId(self.home(conn.place)));
         watcher.wire(now, wire);
-        let mut tap = Tap::new(watcher, &mut self.deeds);
-        place.session.bytes(now, bytes, &mut tap);
-        place.hear(now);
-        if tap.data {
-            place.has_data(now);
-        }
+        self.with(conn.place, watcher, |place, tap| {
+            place.session.bytes(now, bytes, tap);
+            place.hear(now);
+            if tap.data {
+                place.has_data(now);
+            }
+        });
         if !self.deeds.is_empty() {
             self.act(conn.place, now, watcher);
         }
@@ -450,16 +503,18 @@ impl Feed {
         let mut rejects = 0;
         let mut is_first = true;
         for at in &job.places {
-            let Some(place) = self.places.get_mut(*at as usize).filter(|p| p.is_open()) else {
+            if !self.places.get(*at as usize).is_some_and(Connection::is_open) {
                 continue;
-            };
-            watcher.line(LineId(*at));
+            }
+            watcher.line(LineId(self.home(*at)));
             if std::mem::take(&mut is_first) {
                 watcher.wire(now, &Wire::Answer { url: &redacted(&url), body });
             }
-            let mut tap = Tap::new(watcher, &mut self.deeds);
-            place.session.rest(now, &url, body, &mut tap);
-            rejects += tap.rejects;
+            let read = self.with(*at, watcher, |place, tap| {
+                place.session.rest(now, &url, body, tap);
+                tap.rejects
+            });
+            rejects += read.unwrap_or(0);
             self.act(*at, now, watcher);
         }
         if rejects > 0 {
@@ -560,13 +615,12 @@ impl Feed {
 
     /// The books of a connection are void, and what is still under way for it is nobody's.
     fn void<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
+        watcher.line(LineId(self.home(at)));
         let Some(place) = self.places.get_mut(at as usize) else { return };
-        watcher.line(LineId(at));
         if place.is_open() {
             watcher.wire(now, &Wire::Closed(&place.last_why));
         }
-        let mut tap = Tap::new(watcher, &mut self.deeds);
-        place.session.disconnect(&mut tap);
+        self.with(at, watcher, |place, tap| place.session.disconnect(tap));
         // What its books want is asked for when it is open again.
         self.deeds.clear();
     }
@@ -587,8 +641,16 @@ impl Feed {
             self.out.push_back(Command::Close { conn: place.conn() });
         }
         place.phase = Phase::Failed;
-        watcher.line(LineId(at));
-        place.session.fail(|_| true, Reason::Auth, watcher);
+        self.with(at, watcher, |place, tap| place.session.disconnect(tap));
+        let (home, all) = (self.home(at), 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+        let goes_on = |other: u32| {
+            let place = self.places.get(other as usize);
+            self.home(other) == home
+                && place.is_some_and(|p| !matches!(p.phase, Phase::Failed | Phase::Idle))
+        };
+        if !all.into_iter().any(goes_on) {
+            self.with(at, watcher, |place, tap| place.session.fail(|_| true, Reason::Auth, tap));
+        }
     }
 
     /// Timers of an open connection.
@@ -596,12 +658,14 @@ impl Feed {
         let Some(place) = self.places.get_mut(at as usize) else { return };
         let silence = self.config.silence_ns;
         let is_silent = silence > 0 && now.saturating_sub(place.data_ns()) >= silence;
-        watcher.line(LineId(at));
-        let mut tap = Tap::new(watcher, &mut self.deeds);
         let limit = if is_silent { silence - 1 } else { i64::MAX };
         let limit = limit.min(self.config.symbol_silence_ns.unwrap_or(i64::MAX));
-        place.session.freshness(now, limit, &mut tap);
-        place.session.tick(now, &mut tap);
+        self.with(at, watcher, |place, tap| {
+            place.session.freshness(now, limit, tap);
+            place.session.tick(now, tap);
+        });
+        self.keep_refused(at, watcher);
+        let Some(place) = self.places.get_mut(at as usize) else { return };
         if place.is_half_open(now) || place.is_unanswered(now) {
             return self.give_up(at, &Why::Timeout, now, watcher);
         }
@@ -693,10 +757,12 @@ impl Feed {
     }
 
     fn renew(&mut self, at: u32, book: BookId) {
+        let home = self.places.get(self.home(at) as usize);
+        let Some(entry) = home.and_then(|home| home.session.books().get(book)) else { return };
+        let (channel, symbol) = (entry.channel.clone(), entry.symbol.clone());
         let Some(place) = self.places.get_mut(at as usize) else { return };
-        let Some(entry) = place.session.books().get(book) else { return };
         // Of a book whose topic cannot be told all are renewed.
-        match place.topic_of_book(&entry.channel, &entry.symbol) {
+        match place.topic_of_book(&channel, &symbol) {
             Some(topic) if !place.renew.contains(&topic) => place.renew.push(topic),
             Some(_) => {}
             None => place.renew = (0..place.wanted.topics.len()).collect(),
@@ -704,8 +770,9 @@ impl Feed {
     }
 
     fn fetch_book(&mut self, at: u32, book: BookId) {
+        let home = self.places.get(self.home(at) as usize);
         let Some(place) = self.places.get(at as usize) else { return };
-        let Some(entry) = place.session.books().get(book) else { return };
+        let Some(entry) = home.and_then(|home| home.session.books().get(book)) else { return };
         let Some(path) = place.session.snapshot_request(entry) else { return };
         let path = with_depth(path, self.config.snapshot_depth);
         let was_live = entry.local.counters().snapshots > 0;
@@ -729,82 +796,6 @@ impl Feed {
             let local = place.and_then(|place| place.wanted.local);
             self.counters.fetches += 1;
             self.out.push_back(Command::Fetch { id, url, headers, body: job.body.clone(), local });
-        }
-    }
-
-    /// A request of several topics is taken apart until the one is found that is not to be had.
-    fn refused<W: Watcher>(
-        &mut self,
-        at: u32,
-        id: Option<u64>,
-        (code, words): (&str, &str),
-        now: i64,
-        watcher: &mut W,
-    ) {
-        self.counters.refusals += 1;
-        let Some(place) = self.places.get_mut(at as usize) else { return };
-        let meaning = place.session.wiring().refusal(code, words);
-        if meaning == Refusal::Auth {
-            place.last_why = "the credentials were refused".to_owned();
-            self.void(at, now, watcher);
-            return self.fail(at, watcher);
-        }
-        let Some(id) = place.refused_request(id) else { return };
-        let topics = place.session.take_requested(id);
-        let which: Vec<usize> = topics
-            .iter()
-            .filter_map(|(channel, symbol)| {
-                place
-                    .topic_of_book(channel, symbol)
-                    .or_else(|| place.find_topic(&format!("{channel}:{symbol}")))
-            })
-            .collect();
-        match (meaning, which.as_slice()) {
-            (_, []) => {}
-            (Refusal::Topic, [topic]) => self.refuse_topic(at, *topic, watcher),
-            (Refusal::Topic, many) => {
-                let (one, other) = many.split_at(many.len() / 2);
-                place.subscribe(one);
-                place.subscribe(other);
-            }
-            (_, many) => place.subscribe(many),
-        }
-    }
-
-    /// A topic is not to be had: its books say so, the others go on.
-    fn refuse_topic<W: Watcher>(&mut self, at: u32, topic: usize, watcher: &mut W) {
-        let Some(place) = self.places.get_mut(at as usize) else { return };
-        if let Some(refused) = place.refused.get_mut(topic) {
-            *refused = true;
-        }
-        let Some(topic) = place.wanted.topics.get(topic) else { return };
-        let channel = place.session.wiring().book_channel(&topic.channel).map(str::to_owned);
-        let symbol = topic.symbol.clone();
-        let of_it = move |entry: &BookEntry| {
-            entry.symbol == symbol && channel.as_ref().is_none_or(|name| *name == entry.channel)
-        };
-        watcher.line(LineId(at));
-        place.session.fail(of_it, Reason::Refused, watcher);
-    }
-
-    /// The venue will not answer such a request: its books cannot be had.
-    fn refuse_job<W: Watcher>(&mut self, job: &Job, watcher: &mut W) {
-        for at in &job.places {
-            let Some(place) = self.places.get_mut(*at as usize) else { continue };
-            let depth = self.config.snapshot_depth;
-            let asked = |entry: &BookEntry, session: &AnySession| {
-                session.snapshot_request(entry).map(|path| with_depth(path, depth))
-                    == Some(job.path.clone())
-            };
-            let books = place.session.books().iter();
-            let own = books.filter(|(_, entry)| asked(entry, &place.session));
-            let own: Vec<_> =
-                own.map(|(_, entry)| (entry.channel.clone(), entry.symbol.clone())).collect();
-            watcher.line(LineId(*at));
-            let is_own = |entry: &BookEntry| {
-                own.iter().any(|(c, s)| *c == entry.channel && *s == entry.symbol)
-            };
-            place.session.fail(is_own, Reason::Refused, watcher);
         }
     }
 
@@ -853,7 +844,10 @@ impl Feed {
         if let Some(old) = self.places.get_mut((to ^ 1) as usize) {
             old.is_standby = true;
         }
-        watcher.moved(LineId(to ^ 1), LineId(to));
+        // Lines of the same books stay shown where they are.
+        if self.home(to) != self.home(to ^ 1) {
+            watcher.moved(LineId(to ^ 1), LineId(to));
+        }
     }
 
     /// A connection has gone while its replacement was on the way: it takes over as it is.

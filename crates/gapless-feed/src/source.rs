@@ -1,5 +1,6 @@
 //! What a source is: a venue, topics, and the lines by which they come.
 
+use gapless_book::lines::LinePolicy;
 use gapless_venues::live::Live;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::relay::{Flavour, Relay};
@@ -79,8 +80,10 @@ pub struct SourceConfig {
     pub topics: Vec<TopicConfig>,
     /// Base of HTTP addresses; the venue's own without.
     pub rest: Option<String>,
-    /// Lines, the preferred first. At least one.
+    /// Lines, the preferred first. At least one; several write the same books.
     pub lines: Vec<LineConfig>,
+    /// How several lines are merged.
+    pub merge: LinePolicy,
     /// Choices of its books.
     pub session: SessionConfig,
     /// A connection without data for so long is broken, ns; 0: never.
@@ -108,6 +111,7 @@ impl SourceConfig {
             topics,
             rest: None,
             lines: vec![LineConfig::default()],
+            merge: LinePolicy::default(),
             session: SessionConfig::live(),
             silence_ns: 0,
             symbol_silence_ns: None,

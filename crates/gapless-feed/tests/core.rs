@@ -3,7 +3,7 @@
 mod rig;
 
 use gapless_book::local::{Reason, State};
-use gapless_feed::{Command, SourceConfig, Why};
+use gapless_feed::{Command, LineConfig, SourceConfig, Why};
 use rig::{MS, Rig, S, SNAPSHOT, delta, spot};
 
 #[test]
@@ -44,7 +44,8 @@ fn c17_a_limit_and_a_ban_are_waited_out_by_every_symbol() {
     rig.lose(conn, &Why::Closed(Some(1006)));
     rig.run(119 * S);
     assert_eq!((rig.fetches_made, rig.urls.len()), (asked, 1), "no request of any kind");
-    rig.run(20 * S);
+    // Before that attempt is given up in turn.
+    rig.run(10 * S);
     assert_eq!(rig.urls.len(), 2);
 }
 
@@ -249,4 +250,31 @@ fn the_same_seed_gives_the_same_session() {
     let (one, other) = (story(), story());
     assert!(one.len() >= 20 && one.iter().all(|c| matches!(c, Command::Connect { .. })));
     assert_eq!(one, other);
+}
+
+#[test]
+fn two_lines_write_one_book_and_the_loss_of_one_leaves_it_live() {
+    let mut config = spot(&["BTCUSDT"]);
+    config.lines.push(LineConfig::default());
+    let mut rig = Rig::new(config);
+    let (first, second) = (rig.connect(), rig.connect());
+    rig.frame(first, &delta("BTCUSDT", 95, 101));
+    rig.frame(second, &delta("BTCUSDT", 95, 101));
+    rig.answer(200, &[], SNAPSHOT);
+    assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    // The first line loses a message, which the second brings.
+    rig.frame(first, &delta("BTCUSDT", 103, 103));
+    rig.frame(second, &delta("BTCUSDT", 102, 102));
+    rig.lose(first, &Why::Closed(Some(1006)));
+    rig.frame(second, &delta("BTCUSDT", 103, 103));
+    rig.frame(second, &delta("BTCUSDT", 104, 104));
+    assert_eq!(rig.state("BTCUSDT"), (State::Live, Reason::None));
+    let shown = rig.feed.sessions().filter(|(line, _)| !rig.feed.is_standby(*line));
+    let books: Vec<_> = shown.flat_map(|(_, session)| session.books().iter()).collect();
+    let [(_, book)] = books[..] else { panic!("one book is shown, not {}", books.len()) };
+    assert_eq!((book.local.seq(), book.local.counters().gaps), (Some(104), 0));
+    let filled = book.lines().unwrap().stats().map(|(_, stats)| stats.holes_filled);
+    assert_eq!(filled.collect::<Vec<_>>(), [0, 1]);
+    rig.lose(second, &Why::Closed(Some(1006)));
+    assert_eq!(rig.state("BTCUSDT"), (State::Syncing, Reason::Disconnected));
 }

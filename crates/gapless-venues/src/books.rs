@@ -96,6 +96,8 @@ pub(crate) struct Resync {
     attempts: u32,
     /// It was live: what is asked for from now on is a resync.
     was_live: bool,
+    /// When something was last asked for, or the book first seen to wait; `i64::MAX` = it does not.
+    asked_ns: i64,
     /// When a delta first came to a book without a snapshot; `i64::MAX` = none waits.
     pub waiting_since_ns: i64,
 }
@@ -111,6 +113,7 @@ impl Resync {
         not_before_ns: i64::MIN,
         attempts: 0,
         was_live: false,
+        asked_ns: i64::MAX,
         waiting_since_ns: i64::MAX,
     };
 
@@ -122,13 +125,26 @@ impl Resync {
         let step = RESYNC_NS_MIN.saturating_mul(1 << self.attempts.min(4)).min(RESYNC_NS_MAX);
         self.not_before_ns = now_ns.saturating_add(step);
         self.attempts += 1;
+        self.asked_ns = now_ns;
         core::mem::replace(&mut self.wanted, Demand::None)
+    }
+
+    /// What was asked for has not come for so long that it is lost.
+    pub fn is_unanswered(&mut self, now_ns: i64) -> bool {
+        self.asked_ns = self.asked_ns.min(now_ns);
+        self.wanted == Demand::None && now_ns.saturating_sub(self.asked_ns) > RESYNC_NS_MAX
+    }
+
+    /// Asked for several times and not live yet.
+    pub const fn is_in_vain(&self) -> bool {
+        self.attempts >= 4
     }
 
     /// The book is live.
     pub fn healed(&mut self) {
         self.wanted = Demand::None;
         self.attempts = 0;
+        self.asked_ns = i64::MAX;
         if !self.was_live {
             // The first snapshot was no resync.
             self.was_live = true;

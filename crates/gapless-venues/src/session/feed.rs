@@ -63,6 +63,12 @@ fn waits(entry: &BookEntry, verdict: Verdict) -> bool {
 
 /// A book that got deltas but no snapshot that they join for too long asks for one.
 pub(super) fn overdue(entry: &mut BookEntry, now_ns: i64) {
+    let in_stream = entry.local.rule().bridge != Bridge::Rest;
+    if in_stream && entry.local.state().0 == State::Syncing && entry.resync.is_unanswered(now_ns) {
+        // Neither a snapshot nor a refusal came of a subscription: it is made again.
+        entry.resync.wanted = Demand::Resubscribe;
+        return;
+    }
     let since = entry.resync.waiting_since_ns;
     if since == i64::MAX || now_ns.saturating_sub(since) < SNAPSHOT_WAIT_NS {
         return;
@@ -70,6 +76,8 @@ pub(super) fn overdue(entry: &mut BookEntry, now_ns: i64) {
     entry.resync.waiting_since_ns = now_ns;
     entry.resync.wanted = match entry.local.rule().bridge {
         Bridge::InStream => Demand::Resubscribe,
+        // Snapshots do not help where the stream itself has ended.
+        Bridge::Either if entry.resync.is_in_vain() => Demand::Resubscribe,
         _ => Demand::Snapshot,
     };
 }

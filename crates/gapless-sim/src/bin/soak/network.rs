@@ -3,7 +3,9 @@
 
 use crate::judge::Judge;
 use gapless_book::local::State;
-use gapless_feed::{Command, ConnId, Feed, FetchId, SharedGate, SourceConfig, TopicConfig, Why};
+use gapless_feed::{
+    Command, ConnId, Feed, FetchId, LineConfig, SharedGate, SourceConfig, TopicConfig, Why,
+};
 use gapless_sim::exchange::faults::KINDS;
 use gapless_sim::exchange::{
     Answer, BodyFault, Exchange, Fault, Faults, Incoming, Output, Request, Rule, Setup, Venue,
@@ -129,6 +131,8 @@ impl Session {
             config.market = Market::Linear;
         }
         config.silence_ns = 5_000_000_000;
+        let lines = 1 + rng.below(3).min(1);
+        config.lines.resize_with(lines as usize, LineConfig::default);
         let gate = SharedGate::new(&config.live());
         let feed = Feed::new(config, gate, seed).expect("topics");
         let mut judge = Judge::default();
