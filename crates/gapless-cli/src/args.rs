@@ -22,6 +22,8 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Check recordings: exit 3 if any gap, crossed book or refused message is found.
     Verify(VerifyArguments),
+    /// Replay recordings on an engine with readers attached, and say how long each stage takes.
+    Latency(LatencyArguments),
     /// The engine on simulated exchanges of every venue, with faults: exit 1 unless every book ends
     /// as its exchange says.
     Demo(DemoArguments),
@@ -33,6 +35,26 @@ pub enum Command {
     /// Show a book that an engine publishes in shared memory: exit 1 if it is not live.
     #[cfg(target_os = "linux")]
     Read(ReadArguments),
+}
+
+/// Arguments of `latency`.
+#[derive(Debug, Args)]
+pub struct LatencyArguments {
+    /// `max`, or a factor of the recorded pace (1 = as recorded).
+    #[arg(long, value_name = "max|X", default_value = "max", value_parser = speed)]
+    pub speed: Speed,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Write a plot of the distributions.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Threads that read every book as fast as they can.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub readers: usize,
+    /// Recordings: files, folders, patterns, or - for standard input.
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<String>,
 }
 
 /// Arguments of `demo`.

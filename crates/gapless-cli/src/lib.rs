@@ -6,6 +6,7 @@
 mod args;
 mod demo;
 mod json;
+mod latency;
 mod plot;
 #[cfg(target_os = "linux")]
 mod regions;
@@ -46,6 +47,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let exit = match arguments.command {
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Latency(arguments) => latency::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),

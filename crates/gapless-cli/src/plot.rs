@@ -5,14 +5,44 @@ use gapless::latency::Span;
 use plotters::prelude::*;
 use std::path::Path;
 
-/// Draws every span into an SVG file.
-pub fn write(path: &Path, tally: &Tally) -> Result<(), String> {
-    draw(path, tally).map_err(|error| format!("{}: cannot draw the plot: {error}", path.display()))
+/// One distribution: the ns at each step of its axis.
+pub struct Line {
+    name: &'static str,
+    points: Vec<(f64, f64)>,
 }
 
-fn draw(path: &Path, tally: &Tally) -> Result<(), Box<dyn std::error::Error>> {
-    let most = Span::ALL.iter().map(|span| tally.stopwatch.span(*span).max()).max();
-    let most = most.unwrap_or(0).max(100) as f64;
+/// Steps of the axis for each nine.
+const STEPS: f64 = 50.0;
+
+impl Line {
+    /// The line of a distribution, from the ns at a quantile.
+    pub fn new(name: &'static str, at: impl Fn(f64) -> u64) -> Self {
+        let point = |step: u32| {
+            let nines = f64::from(step) / STEPS;
+            let quantile = 1.0 - 10f64.powf(-nines);
+            (nines, at(quantile).max(8) as f64)
+        };
+        Self { name, points: (0..=250).map(point).collect() }
+    }
+}
+
+/// Draws every span of a replay into an SVG file.
+pub fn write(path: &Path, tally: &Tally) -> Result<(), String> {
+    let line = |span: &Span| {
+        let histogram = tally.stopwatch.span(*span);
+        Line::new(span.name(), |quantile| histogram.value_at_quantile(quantile))
+    };
+    write_lines(path, &Span::ALL.iter().map(line).collect::<Vec<_>>())
+}
+
+/// Draws distributions into an SVG file.
+pub fn write_lines(path: &Path, lines: &[Line]) -> Result<(), String> {
+    draw(path, lines).map_err(|error| format!("{}: cannot draw the plot: {error}", path.display()))
+}
+
+fn draw(path: &Path, lines: &[Line]) -> Result<(), Box<dyn std::error::Error>> {
+    let ns = lines.iter().flat_map(|line| line.points.iter().map(|(_, ns)| *ns));
+    let most = ns.fold(100.0, f64::max);
     let root = SVGBackend::new(path, (960, 540)).into_drawing_area();
     root.fill(&WHITE)?;
     // The horizontal axis counts nines: 1 = 90 %, 2 = 99 %, …
@@ -35,17 +65,11 @@ fn draw(path: &Path, tally: &Tally) -> Result<(), Box<dyn std::error::Error>> {
         })
         .y_label_formatter(&|ns| format!("{ns:.0}"))
         .draw()?;
-    let colours = [&BLUE, &GREEN, &MAGENTA, &BLACK];
-    for (span, colour) in Span::ALL.iter().zip(colours) {
-        let histogram = tally.stopwatch.span(*span);
-        let points = (0..=250).map(|step| {
-            let nines = f64::from(step) / 50.0;
-            let quantile = 1.0 - 10f64.powf(-nines);
-            (nines, histogram.value_at_quantile(quantile).max(8) as f64)
-        });
+    let colours = [&BLUE, &GREEN, &MAGENTA, &BLACK, &RED, &CYAN, &YELLOW];
+    for (line, colour) in lines.iter().zip(colours) {
         chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(span.name())
+            .draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))?
+            .label(line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart

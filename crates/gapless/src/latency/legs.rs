@@ -65,16 +65,16 @@ pub struct Signed {
 }
 
 impl Signed {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { above: histogram(), below: histogram() }
     }
 
-    fn record(&mut self, ns: i64) {
+    pub(super) fn record(&mut self, ns: i64) {
         let side = if ns < 0 { &mut self.below } else { &mut self.above };
         side.saturating_record(ns.unsigned_abs());
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         // Of the same bounds, so that nothing can be refused.
         let _ = self.above.add(&other.above);
         let _ = self.below.add(&other.below);

@@ -5,11 +5,13 @@
 //! service times, and are said to be.
 
 mod legs;
+mod probe;
 
 use gapless_venues::session::Stage;
 use hdrhistogram::Histogram;
 pub(crate) use legs::Recorder;
 pub use legs::{Leg, Records, Signed};
+pub use probe::Probe;
 use quanta::Clock;
 
 /// Largest time recorded, ns; longer ones are counted as this.
