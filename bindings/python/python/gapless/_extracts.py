@@ -84,7 +84,8 @@ def deltas(
     Columns: those of ``books`` up to ``seq``, then ``kind``: ``"snapshot"`` (the rows of the
     message are the whole book), ``"delta"``, or ``"void"`` (one row without levels: the book is
     not live from here); ``side``, ``price``, ``size`` (what now rests there; 0 = nothing), and
-    ``last`` (1 on the last row of a message: only there the book is whole). Arguments as of ``books``.
+    ``last`` (1 on the last row of a message: only there the book is whole). Arguments as of
+    ``books``.
     """
     return _table("deltas", paths, **_words(locals()))
 
@@ -191,9 +192,9 @@ def replay(
     """Replays recordings on threads of their own and gives their rows in immutable batches.
 
     Each batch is a ``Table`` of one of ``kinds``, of ``batch_rows`` rows or somewhat more; memory
-    is bounded by them, whatever the size of the inputs. ``ordered``: batches of a kind are in order of
-    receive time over all inputs, on one thread; False is faster for several files: every core reads
-    files of its own, and only the batches of one file are in its order.
+    is bounded by them, whatever the size of the inputs. ``ordered``: batches of a kind are in order
+    of receive time over all inputs, on one thread; False is faster for several files: every core
+    reads files of its own, and only the batches of one file are in its order.
 
     All batches of a kind have one schema. Integers take the scale of the first batch; a later value
     with more decimals raises ScaleError, unless ``price_scale`` and ``size_scale`` said more.

@@ -2,9 +2,9 @@
 
 ``gapless.books(paths, features=[features.mid(), features.rv("10s")])``. ``Pb, Qb, Pa, Qa`` are
 price and size of the best bid and ask in the venue's units. Every column is float64; it is NaN
-where the book has not what is asked for. A window (``"500ms"``, ``"10s"``, ``"5m"``, ``"1h"``) reaches back
-from the row's receive time, which it includes; its far end it does not. Windows begin anew with
-every gap of the book.
+where the book has not what is asked for. A window (``"500ms"``, ``"10s"``, ``"5m"``, ``"1h"``)
+reaches back from the row's receive time, which it includes; its far end it does not. Windows begin
+anew with every gap of the book.
 """
 
 from __future__ import annotations
