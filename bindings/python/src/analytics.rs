@@ -51,6 +51,7 @@ pub fn _cleansing<'py>(
 
 /// Times and "is a sell" of a table of liquidations.
 #[pyfunction]
+#[allow(clippy::type_complexity, reason = "read by the package only")]
 pub fn _times_and_sells<'py>(
     py: Python<'py>,
     table: &Table,

@@ -1,0 +1,172 @@
+"""Raw frame to best bid and ask, against what Python programs use today.
+
+    pip install -r requirements.txt && python frames.py CAPTURE [SYMBOL]
+
+CAPTURE is a recording of Binance USD-M depth; every contender gets the same frames and must end
+with the same best prices. Prints ns a frame: the median of several runs, thread CPU time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+from sortedcontainers import SortedDict
+
+import gapless
+
+RUNS = 5
+FRAMES_MAX = 3_000
+Best = tuple[float, float]
+Timed = tuple[int, Best]
+Snapshot = dict[str, Any]
+
+
+class Depth(msgspec.Struct):
+    """One depthUpdate, the fields that a book needs."""
+
+    s: str
+    b: list[tuple[str, str]]
+    a: list[tuple[str, str]]
+
+
+class Stream(msgspec.Struct):
+    """The envelope of a combined stream."""
+
+    data: Depth
+
+
+def frames(path: Path, wanted: str | None) -> tuple[str, list[bytes], Snapshot]:
+    """Depth frames of one symbol after its snapshot, and that snapshot."""
+    snapshot: Snapshot | None = None
+    symbol, found = wanted or "", []
+    with path.open("rb") as file:
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        for line in io.BufferedReader(reader):
+            _, kind, source, payload = line.rstrip(b"\n").split(b"\t", 3)
+            if snapshot is None and payload.startswith(b'{"lastUpdateId"'):
+                url = source.decode().upper()
+                name = url.partition("SYMBOL=")[2].partition("&")[0] or wanted
+                if not wanted or name == wanted:
+                    symbol, snapshot = name or "", json.loads(payload)
+            if kind == b"R" and b'"depthUpdate"' in payload and f'"{symbol}"'.encode() in payload:
+                found.append(payload)
+    if snapshot is None or not found:
+        raise SystemExit(f"{path}: no depth snapshot and frames of one symbol")
+    return symbol, found[:FRAMES_MAX], snapshot
+
+
+def ours(symbol: str, data: list[bytes], snapshot: Snapshot) -> Callable[[], Timed]:
+    body = json.dumps(snapshot)
+
+    def run() -> Timed:
+        book = gapless.Book("binance_usdm", symbol)
+        book.apply(data[0])
+        book.snapshot(body)
+        best = (0.0, 0.0)
+        begun = time.thread_time_ns()
+        for frame in data:
+            book.apply(frame)
+            if book.is_live:
+                bid, ask = book.best_bid, book.best_ask
+                best = (bid[0] if bid else 0.0, ask[0] if ask else 0.0)
+        return time.thread_time_ns() - begun, best
+
+    return run
+
+
+def msgspec_sorted(
+    symbol: str, data: list[bytes], snapshot: Snapshot
+) -> Callable[[], Timed]:
+    enveloped = data[0].lstrip().startswith(b'{"stream"')
+    decoder = msgspec.json.Decoder(Stream if enveloped else Depth)
+
+    def run() -> Timed:
+        bids = SortedDict({float(p): float(q) for p, q in snapshot["bids"]})
+        asks = SortedDict({float(p): float(q) for p, q in snapshot["asks"]})
+        best = (0.0, 0.0)
+        begun = time.thread_time_ns()
+        for frame in data:
+            message = decoder.decode(frame)
+            depth = message.data if enveloped else message
+            for side, levels in ((bids, depth.b), (asks, depth.a)):
+                for price, size in levels:
+                    if float(size):
+                        side[float(price)] = float(size)
+                    else:
+                        side.pop(float(price), None)
+            best = (bids.peekitem(-1)[0], asks.peekitem(0)[0])
+        return time.thread_time_ns() - begun, best
+
+    return run
+
+
+def ccxt_pro(symbol: str, data: list[bytes], snapshot: Snapshot) -> Callable[[], Timed]:
+    from ccxt.async_support.base.ws.order_book import OrderBook
+
+    def run() -> Timed:
+        book = OrderBook(snapshot_floats(snapshot))
+        best = (0.0, 0.0)
+        begun = time.thread_time_ns()
+        for frame in data:
+            message = json.loads(frame)
+            depth = message.get("data", message)
+            for side, levels in ((book["bids"], depth["b"]), (book["asks"], depth["a"])):
+                for price, size in levels:
+                    side.store(float(price), float(size))
+            best = (book["bids"][0][0], book["asks"][0][0])
+        return time.thread_time_ns() - begun, best
+
+    return run
+
+
+def snapshot_floats(snapshot: Snapshot) -> Snapshot:
+    sides = ("bids", "asks")
+    return {s: [[float(p), float(q)] for p, q in snapshot[s]] for s in sides}
+
+
+def timed(run: Callable[[], Timed], count: int) -> tuple[float, Best]:
+    """ns a frame, and the answer."""
+    times, best = [], (0.0, 0.0)
+    for _ in range(RUNS):
+        ns, best = run()
+        times.append(ns / count)
+    return statistics.median(times), best
+
+
+def main() -> None:
+    path = Path(sys.argv[1])
+    symbol, data, snapshot = frames(path, sys.argv[2] if len(sys.argv) > 2 else None)
+    contenders = {"gapless.Book": ours, "msgspec + SortedDict": msgspec_sorted}
+    contenders["ccxt.pro OrderBook + json"] = ccxt_pro
+    size = sum(map(len, data)) / len(data)
+    print(f"{path.name} {symbol}: {len(data)} frames, {size:.0f} bytes each")
+    answers, first = {}, 0.0
+    for name, make in contenders.items():
+        ns, answers[name] = timed(make(symbol, data, snapshot), len(data))
+        first = first or ns
+        print(f"{name:28} {ns:10.0f} ns a frame  {ns / first:6.1f} times")
+    if len(set(answers.values())) != 1:
+        raise SystemExit(f"the answers differ: {answers}")
+    book = gapless.Book("binance_usdm", symbol)
+    book.snapshot(json.dumps(snapshot))
+    for frame in data:
+        book.apply(frame)
+    if book.is_live:
+        count = 1_000_000
+        begun = time.thread_time_ns()
+        for _ in range(count):
+            book.best_bid  # noqa: B018 - what is measured
+        print(f"reading best_bid            {(time.thread_time_ns() - begun) / count:10.0f} ns")
+
+
+if __name__ == "__main__":
+    main()
