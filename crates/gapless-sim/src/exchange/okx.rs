@@ -147,7 +147,8 @@ impl Okx {
     fn instruments(&self, desk: &Desk, request: &Request<'_>) -> Answer {
         let kind = request.query("instType").unwrap_or_default();
         let listed = (0..desk.gone.len()).filter(|at| !desk.gone[*at]).map(|at| desk.symbol(at));
-        let listed = listed.filter(|symbol| words::is_swap(symbol) == (kind == "SWAP"));
+        let listed =
+            listed.filter(|symbol| kind == if words::is_swap(symbol) { "SWAP" } else { "SPOT" });
         let rows = array(listed.map(|symbol| instrument(symbol, &kind)));
         Answer::json(format!(r#"{{"code":"0","msg":"","data":{rows}}}"#))
     }
