@@ -6,6 +6,7 @@ mod exchange;
 use exchange::Exchange;
 use gapless::book::local::{Reason, State};
 use gapless::feed::{LineConfig, SourceConfig, TopicConfig};
+use gapless::record::{RecordConfig, Recorder};
 use gapless::venues::registry::VenueId;
 use gapless::{BookReader, Engine, LiveConfig, Source};
 use std::sync::atomic::Ordering::SeqCst;
@@ -155,4 +156,109 @@ fn plain_text_is_spoken_only_where_it_is_allowed() {
         status.connections.iter().any(|c| c.last_why.contains("plain text is not allowed"))
     });
     assert_eq!(exchange.knobs.connects.load(SeqCst), 0);
+}
+
+/// A folder that goes with its owner.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("gapless-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// State and canonical text of every book that a recording ends with.
+fn replayed(paths: &[String]) -> Vec<(State, String)> {
+    let mut replay = gapless::Replay::open(paths.to_vec()).unwrap();
+    replay.run(&mut ()).unwrap();
+    let text = |book: gapless::BookReport<'_>| {
+        let mut text = String::new();
+        if let Some(book) = book.local().live() {
+            book.write_canonical(&mut text).unwrap();
+        }
+        // A connection that was closed on purpose has no live book; its last one is kept.
+        if text.is_empty()
+            && let Some(book) = book.book()
+        {
+            book.write_canonical(&mut text).unwrap();
+        }
+        (book.state(), text)
+    };
+    replay.books().map(text).collect()
+}
+
+#[test]
+fn what_is_recorded_replays_to_the_same_books() {
+    let symbols = ["BTCUSDT", "ETHUSDT"];
+    let exchange = Exchange::start(&symbols);
+    let folder = Folder::new("record");
+    let config = RecordConfig::new(&folder.0);
+    let recorder = Recorder::start(&[source(&exchange, &symbols)], &config).unwrap();
+    let again = Recorder::start(&[source(&exchange, &symbols)], &config).unwrap_err();
+    assert!(again.contains("another recorder"), "{again}");
+    until("snapshots", || exchange.knobs.fetches.load(SeqCst) >= 2);
+    std::thread::sleep(Duration::from_millis(500));
+    exchange.knobs.paused.store(true, SeqCst);
+    std::thread::sleep(Duration::from_millis(300));
+    let recorded = recorder.stop().remove(0);
+    assert_eq!((recorded.dropped, recorded.errors.len(), recorded.files.len()), (0, 0, 1));
+    assert!(recorded.records > 500, "{recorded:?}");
+    let books = replayed(&[folder.0.display().to_string()]);
+    let truths: Vec<_> = symbols.iter().map(|symbol| exchange.truth(symbol).1).collect();
+    assert_eq!(books.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), truths);
+}
+
+#[test]
+fn each_file_of_a_recording_replays_by_itself() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    let folder = Folder::new("turn");
+    let config = RecordConfig { file_age: Duration::from_secs(1), ..RecordConfig::new(&folder.0) };
+    let recorder = Recorder::start(&[source(&exchange, &["BTCUSDT"])], &config).unwrap();
+    std::thread::sleep(Duration::from_millis(4_500));
+    let recorded = recorder.stop().remove(0);
+    assert_eq!((recorded.dropped, &recorded.errors), (0, &Vec::new()));
+    assert!(recorded.files.len() >= 3, "{recorded:?}");
+    let mut frames = 0;
+    for file in &recorded.files {
+        let mut replay = gapless::Replay::open([file.display().to_string()]).unwrap();
+        replay.run(&mut ()).unwrap();
+        frames += replay.stats().frames;
+        for book in replay.books() {
+            assert_eq!((book.counters().gaps, book.counters().snapshots), (0, 1), "{file:?}");
+        }
+    }
+    assert!(frames > 3_000, "{frames}");
+}
+
+#[test]
+fn what_finds_no_room_is_said_and_no_book_is_wrong_for_it() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    let folder = Folder::new("full");
+    let config = RecordConfig { queue: 2, ..RecordConfig::new(&folder.0) };
+    let recorder = Recorder::start(&[source(&exchange, &["BTCUSDT"])], &config).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    exchange.knobs.paused.store(true, SeqCst);
+    std::thread::sleep(Duration::from_millis(300));
+    let (seq, truth) = exchange.truth("BTCUSDT");
+    let recorded = recorder.stop().remove(0);
+    let mut replay = gapless::Replay::open([folder.0.display().to_string()]).unwrap();
+    replay.run(&mut ()).unwrap();
+    let wrong = replay.books().any(|book| {
+        let mut text = String::new();
+        book.book().is_some_and(|book| book.write_canonical(&mut text).is_ok())
+            && book.seq() == Some(seq)
+            && text != truth
+    });
+    assert!(!wrong);
+    for book in replay.books() {
+        assert_eq!(book.counters().gaps, 0, "a hole ends its connection: {recorded:?}");
+    }
 }

@@ -29,6 +29,13 @@ pub enum Command {
     Demo(DemoArguments),
     /// Simulated exchanges, for tests of this engine and of any other client.
     Sim(SimArguments),
+    /// Connect to venues and show their books as they are now.
+    Watch(WatchArguments),
+    /// Record what venues send, so that it replays to the same books.
+    #[cfg(unix)]
+    Record(RecordArguments),
+    /// Say what is wrong with a configuration, or what it asks for.
+    CheckConfig(CheckConfigArguments),
     /// List the books that engines of this machine publish in shared memory.
     #[cfg(target_os = "linux")]
     Books(BooksArguments),
@@ -119,6 +126,52 @@ fn sim_venue(text: &str) -> Result<gapless_sim::exchange::Venue, String> {
         let names = gapless_sim::exchange::Venue::ALL.map(gapless_sim::exchange::Venue::name);
         format!("no such exchange; known are {}", names.join(", "))
     })
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// Configuration of an engine, in TOML or JSON.
+    pub config: PathBuf,
+    /// One JSON object a line: every change of a state as it happens, and the live books.
+    #[arg(long)]
+    pub json: bool,
+    /// Time between two showings of the books, with the hash of each at its number.
+    #[arg(long, value_name = "MS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u64).range(10..))]
+    pub hash_every: u64,
+    /// End after so long; without it, with Ctrl-C.
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
+}
+
+/// Arguments of `record`.
+#[cfg(unix)]
+#[derive(Debug, Args)]
+pub struct RecordArguments {
+    /// Configuration of an engine, in TOML or JSON; its live sources are recorded.
+    pub config: PathBuf,
+    /// Folder of the recordings.
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Begin another file after so many MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 1024,
+          value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub file_mib: u64,
+    /// Begin another file after so many seconds.
+    #[arg(long, value_name = "S", default_value_t = 3600,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub file_seconds: u64,
+    /// End after so long; without it, with Ctrl-C.
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
+}
+
+/// Arguments of `check-config`.
+#[derive(Debug, Args)]
+pub struct CheckConfigArguments {
+    /// Configuration of an engine, in TOML or JSON.
+    pub config: PathBuf,
 }
 
 /// Arguments of `books`.

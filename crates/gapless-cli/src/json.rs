@@ -70,8 +70,7 @@ struct Line<'a> {
     late_ns_max: i64,
 }
 
-fn line<'a>(replay: &'a Replay, no: LineNo, stats: &LineStats) -> Line<'a> {
-    let source = replay.driver().lines().get(no.0 as usize).map_or("", |line| &*line.source);
+fn line<'a>(source: &'a str, stats: &LineStats) -> Line<'a> {
     Line {
         source,
         wins: stats.wins,
@@ -97,7 +96,9 @@ pub fn write(
     depth: usize,
 ) -> io::Result<()> {
     for report in replay.books() {
-        serde_json::to_writer(&mut *out, &book(replay, &report, depth))?;
+        let lines = replay.driver().lines();
+        let source = |no: LineNo| lines.get(no.0 as usize).map_or("", |line| &*line.source);
+        serde_json::to_writer(&mut *out, &book(&report, depth, source))?;
         out.write_all(b"\n")?;
     }
     serde_json::to_writer(&mut *out, &summary(replay, tally, wall_s))?;
@@ -105,7 +106,13 @@ pub fn write(
     out.flush()
 }
 
-fn book<'a>(replay: &'a Replay, report: &BookReport<'a>, depth: usize) -> Book<'a> {
+/// Writes a book of a feed, whose connections have no names of their own.
+pub fn write_book(out: &mut impl Write, report: &BookReport<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &book(report, 0, |_| ""))?;
+    out.write_all(b"\n")
+}
+
+fn book<'a>(report: &BookReport<'a>, depth: usize, source: impl Fn(LineNo) -> &'a str) -> Book<'a> {
     let counters = report.counters();
     let pair = |best: Option<(Decimal, Decimal)>| best.map(|(p, q)| [p.to_string(), q.to_string()]);
     let side = |side| (depth > 0).then(|| levels(report, side, depth));
@@ -143,7 +150,7 @@ fn book<'a>(replay: &'a Replay, report: &BookReport<'a>, depth: usize) -> Book<'
         bid_levels: report.levels(Side::Bid),
         ask_levels: report.levels(Side::Ask),
         book_sha256: report.book().map(book_sha256),
-        lines: report.lines().map(|(no, stats)| line(replay, no, stats)).collect(),
+        lines: report.lines().map(|(no, stats)| line(source(no), stats)).collect(),
         bids: side(Side::Bid),
         asks: side(Side::Ask),
     }

@@ -4,10 +4,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check_config;
 mod demo;
 mod json;
 mod latency;
 mod plot;
+#[cfg(unix)]
+mod record;
 #[cfg(target_os = "linux")]
 mod regions;
 mod replay;
@@ -15,6 +18,7 @@ mod sim;
 mod table;
 mod tally;
 mod verify;
+mod watch;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -51,6 +55,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
+        #[cfg(unix)]
+        Command::Record(arguments) => record::run(&arguments),
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
         #[cfg(target_os = "linux")]
         Command::Books(arguments) => regions::books(&arguments),
         #[cfg(target_os = "linux")]

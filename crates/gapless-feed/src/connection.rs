@@ -113,6 +113,7 @@ pub(crate) struct Connection {
     heard: i64,
     data: i64,
     pinged: i64,
+    next_poll: i64,
     proven: bool,
 }
 
@@ -138,6 +139,7 @@ impl Connection {
             heard: 0,
             data: 0,
             pinged: 0,
+            next_poll: i64::MIN,
             proven: false,
         }
     }
@@ -172,6 +174,20 @@ impl Connection {
         self.outbox.clear();
         self.pending.clear();
         self.renew.clear();
+    }
+
+    /// Whether it has no socket: everything is asked for.
+    pub const fn is_polled(&self) -> bool {
+        self.wanted.url.is_empty()
+    }
+
+    /// Whether it is time to ask again.
+    pub const fn is_poll_due(&mut self, now: i64, every: i64) -> bool {
+        let is_due = now >= self.next_poll;
+        if is_due {
+            self.next_poll = now.saturating_add(every);
+        }
+        is_due
     }
 
     /// Something came.

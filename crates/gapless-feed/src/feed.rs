@@ -23,6 +23,7 @@ use crate::tap::{Deed, Tap};
 use gapless_book::lines::LineNo;
 use gapless_book::local::{Reason, State};
 use gapless_venues::books::{BookEntry, BookId, Books};
+use gapless_venues::live::{Acks, Lost};
 use gapless_venues::registry::AnySession;
 use gapless_venues::session::{LineId, Watcher, Wire};
 use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic};
@@ -123,6 +124,8 @@ pub struct Feed {
     fetches: Fetches,
     out: VecDeque<Command>,
     deeds: Vec<Deed>,
+    /// Polled connections that begin.
+    attached: Vec<ConnId>,
     rng: Rng,
     next_coarse: i64,
     key: Option<Secret>,
@@ -148,7 +151,9 @@ impl Feed {
                     channel: topic.channel.to_owned(),
                     symbol: topic.symbol.to_owned(),
                 };
-                let url = format!("{base}{}", socket.path);
+                // Without a base there are no sockets: what is wanted is asked for.
+                let is_polled = base.is_empty();
+                let url = if is_polled { base.clone() } else { format!("{base}{}", socket.path) };
                 let wanted = Wanted {
                     shown: redacted(&url),
                     url,
@@ -175,6 +180,7 @@ impl Feed {
             fetches: Fetches::new(gate),
             out: VecDeque::new(),
             deeds: Vec::new(),
+            attached: Vec::new(),
             rng: Rng::new(seed),
             next_coarse: i64::MIN,
             key,
@@ -359,9 +365,19 @@ impl Feed {
             place.session.connect(&url, tap);
             place.subscribe_all();
         });
+        self.subscribe_beside(conn.place, now);
         self.next_coarse = self.next_coarse.min(now.saturating_add(COARSE_NS));
         self.act(conn.place, now, watcher);
         self.flush(conn.place, now, watcher);
+    }
+
+    /// Subscribes over HTTP, where that is how it is done.
+    fn subscribe_beside(&mut self, at: u32, now: i64) {
+        let Some(place) = self.places.get(at as usize) else { return };
+        let topics: Vec<_> = place.wanted.topics.iter().map(TopicConfig::topic).collect();
+        for (path, body) in place.session.wiring().post_subscribe(&topics, 1) {
+            self.post(at, path, body, now);
+        }
     }
 
     /// A text frame came.
@@ -512,12 +528,16 @@ impl Feed {
             }
             let read = self.with(*at, watcher, |place, tap| {
                 place.session.rest(now, &url, body, tap);
+                if tap.data && place.is_polled() {
+                    place.hear(now);
+                    place.has_data(now);
+                }
                 tap.rejects
             });
             rejects += read.unwrap_or(0);
             self.act(*at, now, watcher);
         }
-        if rejects > 0 {
+        if rejects > 0 && job.body.is_none() && job.purpose != Purpose::Poll {
             // A page of a proxy, half a body: asked for again, slower each time.
             self.lost_fetch(job, now);
         } else {
@@ -549,6 +569,9 @@ impl Feed {
                 }
                 _ => {}
             }
+        }
+        for conn in std::mem::take(&mut self.attached) {
+            self.opened(conn, now, watcher);
         }
         while let Some(job) = self.fetches.overdue(now) {
             self.lost_fetch(job, now);
@@ -589,6 +612,15 @@ impl Feed {
         self.tick(now, watcher);
     }
 
+    /// Replaces every connection by a new one, without a pause.
+    pub fn replace_all(&mut self, now: i64) {
+        for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
+            if self.places.get(at as usize).is_some_and(Connection::is_open) {
+                self.replace(at, now);
+            }
+        }
+    }
+
     /// Ends a connection and opens it anew: what it carried is not trusted.
     pub fn reconnect<W: Watcher>(&mut self, line: LineId, why: &str, now: i64, watcher: &mut W) {
         self.give_up(line.0, &Why::Broken(why.to_owned()), now, watcher);
@@ -604,6 +636,10 @@ impl Feed {
 
     fn connect(&mut self, at: u32, now: i64) {
         let Some(place) = self.places.get_mut(at as usize) else { return };
+        if place.is_polled() {
+            // There is nothing to open: what is asked for is what comes.
+            return self.attached.push(place.begin(now));
+        }
         if let Err(later) = self.fetches.gate().lock().connect(now) {
             place.phase = Phase::Waiting(later);
             return;
@@ -673,7 +709,7 @@ impl Feed {
             self.counters.silences += 1;
             return self.give_up(at, &Why::Broken("no data".to_owned()), now, watcher);
         }
-        if place.wants_ping(now) {
+        if !place.is_polled() && place.wants_ping(now) {
             place.urgent(now);
             self.out.push_back(Command::Ping { conn: place.conn() });
         }
@@ -684,6 +720,7 @@ impl Feed {
         if is_old {
             self.replace(at, now);
         }
+        self.poll(at, now);
         self.hand_over(at, since, now, watcher);
     }
 
@@ -722,7 +759,58 @@ impl Feed {
             Deed::Refused { id, code, message } => {
                 self.refused(at, id, (&code, &message), now, watcher);
             }
-            Deed::Repeat { .. } | Deed::RepeatNotice(_) => {}
+            Deed::Repeat { book, from, to } => {
+                self.repeat(at, Lost::Range(from, to), Some(book), now);
+            }
+            Deed::RepeatNotice(notice) => self.repeat(at, Lost::Notice(&notice), None, now),
+        }
+    }
+
+    /// Asks a relay to repeat what was lost, where it can.
+    fn repeat(&mut self, at: u32, lost: Lost<'_>, book: Option<BookId>, now: i64) {
+        let Some(place) = self.places.get(self.home(at) as usize) else { return };
+        let entry = book.and_then(|book| place.session.books().get(book));
+        let named =
+            entry.map(|entry| (&entry.channel, format!("{}:{}", entry.exchange, entry.symbol)));
+        let topic = named.as_ref().map(|(channel, symbol)| Topic { channel, symbol });
+        if let Some((path, body)) = place.session.wiring().repeat(lost, topic.as_ref()) {
+            self.post(at, path, body, now);
+        }
+    }
+
+    fn post(&mut self, at: u32, path: String, body: String, now: i64) {
+        let (body, places) = (Some(body), vec![at]);
+        let (purpose, backoff) = (Purpose::Resync, Backoff::default());
+        self.fetches.want(Job { path, body, purpose, weight: 1, places, not_before: now, backoff });
+    }
+
+    /// Asks for what is new, where nothing comes by itself.
+    fn poll(&mut self, at: u32, now: i64) {
+        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_polled()) else {
+            return;
+        };
+        if !place.is_poll_due(now, self.config.poll_ns) {
+            return;
+        }
+        for topic in Arc::clone(&place.wanted.topics).iter() {
+            let wiring = place.session.wiring();
+            let (exchange, channel, symbol) = match wiring.book_of(&topic.topic()) {
+                Some(names) => names,
+                None => ("", topic.channel.as_str(), topic.symbol.as_str()),
+            };
+            let books = place.session.books();
+            let book = books.find(exchange, channel, symbol).and_then(|id| books.get(id));
+            let since = book.and_then(|entry| entry.local.seq());
+            let Some(path) = wiring.poll(&topic.topic(), since) else { continue };
+            self.fetches.want(Job {
+                weight: wiring.weight(&path),
+                path,
+                body: None,
+                purpose: Purpose::Poll,
+                places: vec![at],
+                not_before: now,
+                backoff: Backoff::default(),
+            });
         }
     }
 
@@ -760,6 +848,14 @@ impl Feed {
         let home = self.places.get(self.home(at) as usize);
         let Some(entry) = home.and_then(|home| home.session.books().get(book)) else { return };
         let (channel, symbol) = (entry.channel.clone(), entry.symbol.clone());
+        let asks = home.is_some_and(|home| {
+            let is_deaf = home.session.wiring().live().acks == Acks::None;
+            is_deaf && home.session.snapshot_request(entry).is_some()
+        });
+        if asks {
+            // Where nobody answers a request there is no other way but the whole book.
+            return self.fetch_book(at, book);
+        }
         let Some(place) = self.places.get_mut(at as usize) else { return };
         // Of a book whose topic cannot be told all are renewed.
         match place.topic_of_book(&channel, &symbol) {
@@ -866,7 +962,11 @@ impl Feed {
     }
 }
 
-fn check(config: &SourceConfig) -> Result<(), SourceError> {
+/// Whether a source can be had as it is configured.
+///
+/// # Errors
+/// Why not.
+pub fn check(config: &SourceConfig) -> Result<(), SourceError> {
     if config.topics.is_empty() {
         return Err(SourceError::NoTopic);
     }

@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Resync,
     /// A book's first snapshot.
     First,
+    /// What is polled.
+    Poll,
 }
 
 #[derive(Clone, Debug)]
@@ -92,14 +94,15 @@ impl Fetches {
         self.under_way.last().map(|(id, _, job)| (*id, job))
     }
 
-    /// Whether the same is under way; its end is waited for.
-    fn is_busy(&self, job: &Job) -> bool {
-        self.under_way.iter().any(|(.., other)| other.path == job.path)
-    }
-
     fn due(&self, now: i64) -> Option<(usize, &Job)> {
         let due = |(_, job): &(usize, &Job)| job.not_before <= now && !self.is_busy(job);
         self.waiting.iter().enumerate().filter(due).min_by_key(|(at, job)| (job.purpose, *at))
+    }
+
+    /// Whether the same is under way; its end is waited for.
+    fn is_busy(&self, job: &Job) -> bool {
+        let same = |other: &Job| other.path == job.path && other.body == job.body;
+        self.under_way.iter().any(|(.., other)| same(other))
     }
 
     /// Takes an answered or failed request out; `None` for one that was given up.

@@ -94,6 +94,8 @@ pub struct SourceConfig {
     pub lifetime_ns: Option<i64>,
     /// Levels a side of REST snapshots, where the venue lets one choose.
     pub snapshot_depth: Option<u16>,
+    /// Time between two questions of what is polled, ns.
+    pub poll_ns: i64,
     /// How a relay is spoken to.
     pub flavour: Flavour,
     /// Its key.
@@ -117,6 +119,7 @@ impl SourceConfig {
             symbol_silence_ns: None,
             lifetime_ns: None,
             snapshot_depth: None,
+            poll_ns: 1_000_000_000,
             flavour: Flavour::default(),
             key: None,
         };

@@ -41,6 +41,8 @@ pub struct Live {
     pub socket: &'static str,
     /// Base of HTTP addresses.
     pub rest: &'static str,
+    /// Channel of whole books, where the configuration names none.
+    pub channel: &'static str,
     /// Most topics of a connection.
     pub topics_max: usize,
     /// Frames that a client may send on a connection.
@@ -64,6 +66,7 @@ impl Live {
     pub const UNSTATED: Self = Self {
         socket: "",
         rest: "",
+        channel: "",
         topics_max: 1024,
         sends: Rate::new(10, 1_000),
         subscribes: Rate::new(10, 1_000),
@@ -84,6 +87,15 @@ pub enum Refusal {
     Later,
     /// The credentials are refused.
     Auth,
+}
+
+/// What was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost<'a> {
+    /// What a notice names, raw JSON.
+    Notice(&'a str),
+    /// First and last number.
+    Range(i64, i64),
 }
 
 /// A connection that a set of topics needs.
@@ -124,6 +136,31 @@ pub trait Wiring {
     /// Name of a topic's channel in events, where that can be told before any came.
     fn book_channel<'c>(&self, channel: &'c str) -> Option<&'c str> {
         Some(channel)
+    }
+
+    /// Exchange, channel and symbol of a topic's book, where they can be told before anything came.
+    fn book_of<'t>(&self, topic: &Topic<'t>) -> Option<(&'t str, &'t str, &'t str)> {
+        self.book_channel(topic.channel).map(|channel| ("", channel, topic.symbol))
+    }
+
+    /// Path and query that ask for what is new of a topic, where it is polled; `since`: the last
+    /// number that is known.
+    fn poll(&self, topic: &Topic<'_>, since: Option<i64>) -> Option<String> {
+        let _ = (topic, since);
+        None
+    }
+
+    /// Requests that subscribe beside the socket: path and JSON body of each.
+    fn post_subscribe(&self, topics: &[Topic<'_>], first_id: u64) -> Vec<(String, String)> {
+        let _ = (topics, first_id);
+        Vec::new()
+    }
+
+    /// Path and JSON body of the request to repeat what was lost: numbers as they stand in a
+    /// notice, or those of a hole.
+    fn repeat(&self, lost: Lost<'_>, book: Option<&Topic<'_>>) -> Option<(String, String)> {
+        let _ = (lost, book);
+        None
     }
 }
 

@@ -189,10 +189,14 @@ macro_rules! venues {
             /// Path and query of a book's REST snapshot; see [`Venue::snapshot_request`].
             #[must_use]
             pub fn snapshot_request(&self, book: &BookEntry) -> Option<String> {
-                let (channel, symbol, market) = (&book.channel, &book.symbol, book.market);
+                let (channel, market) = (&book.channel, book.market);
+                let symbol = match book.exchange.as_str() {
+                    "" => book.symbol.clone(),
+                    exchange => format!("{exchange}:{}", book.symbol),
+                };
                 match self {
                     $(Self::$id(session) => {
-                        session.venue().snapshot_request(channel, symbol, market)
+                        session.venue().snapshot_request(channel, &symbol, market)
                     }),*
                 }
             }

@@ -21,14 +21,48 @@
 //! ```
 //! Only `sources` must be there; the values above are the defaults where it does not say "absent".
 //!
+//! A source is a recording (`replay`) or a feed:
+//!
+//! ```toml
+//! allow_plaintext_loopback = false  # `ws` and `http` may be spoken to this machine
+//!
+//! [[sources]]
+//! live = "VENUE"                # as the books' names begin, or "relay" or "tardis"
+//! symbols = ["SYMBOL"]          # as the venue's messages write them
+//! channels = ["CHANNEL"]        # in the venue's words; absent: its channel of whole books
+//! market = "linear"             # "spot", "linear", "inverse" or "option"; where there are several
+//! socket = "wss://host"         # base of WebSocket addresses; absent: the venue's own
+//! rest = "https://host"         # base of HTTP addresses; absent: the venue's own
+//! local = "192.0.2.1"           # local address to bind; absent: the system's choice
+//! silence_ms = 10000            # a connection without data for longer is broken; 0: never;
+//!                               # absent: as the venue's habits are
+//! symbol_silence_ms = 5000      # a book without messages for longer is stale; absent: never
+//! lifetime_s = 82800            # a connection is replaced after so long; absent: as the venue
+//!                               # ends it
+//! snapshot_depth = 1000         # levels a side of HTTP snapshots; absent: as many as there are
+//! flavour = "scored"            # how a relay is spoken to: "polled", "prefixed", "scored",
+//!                               # "per_topic", "replayed"
+//! key_env = "NAME"              # variable that holds the key, or
+//! key_file = "path"             # file that holds it; a new key in it is used without a pause
+//! name = "main"                 # in reports; absent: the venue
+//!
+//! [[sources.lines]]             # ways by which all of it comes, the preferred first; absent: one,
+//! name = "a"                    # by `socket` and `local` above
+//! socket = "wss://other"
+//! local = "192.0.2.2"
+//! ```
+//!
 //! Invariant: a key that is not known, or a value that cannot be, is an error that says where it
 //! stands; nothing is ignored.
+
+mod live;
 
 use crate::engine::Builder;
 use crate::{Engine, Source, Wait};
 use gapless_book::publish::Config as Publication;
 use gapless_replay::pace::Speed;
 use serde::Deserialize;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +82,8 @@ impl std::error::Error for ConfigError {}
 #[serde(deny_unknown_fields)]
 struct Text {
     sources: Vec<SourceText>,
+    #[serde(default)]
+    allow_plaintext_loopback: bool,
     books: Option<Vec<String>>,
     depth: Option<usize>,
     ring: Option<usize>,
@@ -65,11 +101,34 @@ struct Text {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SourceText {
-    replay: Vec<String>,
-    name: Option<String>,
+    replay: Option<Vec<String>>,
     #[serde(default)]
     speed: Pace,
     threads: Option<usize>,
+    name: Option<String>,
+    live: Option<String>,
+    symbols: Option<Vec<String>>,
+    channels: Option<Vec<String>>,
+    market: Option<String>,
+    socket: Option<String>,
+    rest: Option<String>,
+    local: Option<IpAddr>,
+    silence_ms: Option<u64>,
+    symbol_silence_ms: Option<u64>,
+    lifetime_s: Option<u64>,
+    snapshot_depth: Option<u16>,
+    flavour: Option<String>,
+    key_env: Option<String>,
+    key_file: Option<PathBuf>,
+    lines: Option<Vec<LineText>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineText {
+    name: String,
+    socket: Option<String>,
+    local: Option<IpAddr>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,11 +155,7 @@ enum Idle {
 /// A key or value that is none.
 pub fn read(text: &str) -> Result<Builder, ConfigError> {
     let json = text.trim_start().starts_with('{');
-    let text: Text = if json {
-        serde_json::from_str(text).map_err(|error| ConfigError(error.to_string()))?
-    } else {
-        toml::from_str(text).map_err(|error| ConfigError(error.to_string()))?
-    };
+    let text: Text = if json { in_json(text)? } else { in_toml(text)? };
     let idle = match text.idle {
         Idle::Spin => Wait::Spin,
         Idle::Yield => Wait::Yield,
@@ -115,11 +170,34 @@ pub fn read(text: &str) -> Result<Builder, ConfigError> {
         builder = builder.freshness(Duration::from_millis(u64::from(limit_ms)));
     }
     builder = share(builder, text.share, text.share_folder)?;
+    let plaintext = text.allow_plaintext_loopback;
     for (at, source) in text.sources.into_iter().enumerate() {
-        let made = source_of(source).map_err(|e| ConfigError(format!("sources[{at}].{e}")))?;
-        builder = builder.source(made);
+        let made = match &source.live {
+            Some(_) => live::source(source, plaintext).map(Source::live),
+            None => source_of(source),
+        };
+        builder = builder.source(made.map_err(|e| ConfigError(format!("sources[{at}].{e}")))?);
     }
     Ok(builder)
+}
+
+fn in_json(text: &str) -> Result<Text, ConfigError> {
+    let reader = &mut serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| told(&error))?;
+    reader.end().map_err(|error| ConfigError(error.to_string()))?;
+    Ok(read)
+}
+
+fn in_toml(text: &str) -> Result<Text, ConfigError> {
+    let reader = toml::Deserializer::parse(text);
+    let reader = reader.map_err(|error| ConfigError(error.to_string()))?;
+    serde_path_to_error::deserialize(reader).map_err(|error| told(&error))
+}
+
+/// Where it stands, then what is wrong.
+fn told<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> ConfigError {
+    let (path, inner) = (error.path().to_string(), error.inner().to_string());
+    ConfigError(if path == "." { inner } else { format!("{path}: {inner}") })
 }
 
 fn publication(text: &Text) -> Publication {
@@ -162,7 +240,11 @@ fn nobody() -> ConfigError {
 }
 
 fn source_of(text: SourceText) -> Result<Source, String> {
-    let mut source = Source::replay(text.replay).speed(speed(&text.speed)?);
+    if let Some(key) = live::first_key(&text) {
+        return Err(format!("{key}: stands beside `live` only"));
+    }
+    let paths = text.replay.ok_or("replay: missing, and so is `live`")?;
+    let mut source = Source::replay(paths).speed(speed(&text.speed)?);
     if let Some(threads) = text.threads {
         source = source.threads(threads);
     }
@@ -205,6 +287,32 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_is_read_with_everything_that_it_may_say() {
+        let page = include_str!("config.rs");
+        let shown = page.split("//! ```toml").nth(2).unwrap().split("//! ```").next().unwrap();
+        let text: String =
+            shown.lines().map(|line| format!("{}\n", line.trim_start_matches("//!"))).collect();
+        let text = text.replace("VENUE", "bybit").replace("CHANNEL", "orderbook.50");
+        let text: Vec<_> = text.lines().filter(|line| !line.contains("key_")).collect();
+        read(&text.join("\n")).unwrap();
+        let short = "[[sources]]\nlive = \"okx\"\nsymbols = [\"BTC-USDT\"]\n";
+        let builder = read(short).unwrap();
+        let source = &builder.live_sources().next().unwrap().source;
+        assert_eq!((source.topics[0].channel.as_str(), source.name.as_str()), ("books", "okx"));
+    }
+
+    #[test]
+    fn the_page_for_people_prints_the_same_texts() {
+        let (page, people) = (include_str!("config.rs"), include_str!("../../../docs/config.md"));
+        for block in page.split("//! ```toml\n").skip(1).take(2) {
+            let lines = block.lines().take_while(|line| *line != "//! ```");
+            let lines = lines.map(|line| line.trim_start_matches("//!").trim_start_matches(' '));
+            let missing: Vec<_> = lines.filter(|line| !people.contains(*line)).collect();
+            assert_eq!(missing, [""; 0]);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_is_named() {
         for (text, words) in [
             ("{", "line 1"),
@@ -217,6 +325,29 @@ mod tests {
             (r#"{"sources":[{"replay":["a"]}],"freshness_ms":"x"}"#, "u32"),
             ("[[sources]]\nreplai = []\n", "replai"),
             ("", "sources"),
+            (r#"{"sources":[{"live":"nowhere","symbols":["A"]}]}"#, "sources[0].live"),
+            (r#"{"sources":[{"live":"okx"}]}"#, "sources[0].symbols"),
+            (r#"{"sources":[{"live":"okx","symbols":["A","A"]}]}"#, "sources[0].symbols"),
+            (r#"{"sources":[{"replay":["a"],"symbols":["A"]}]}"#, "sources[0].symbols"),
+            (r#"{"sources":[{"live":"okx","symbols":["A"],"replay":[]}]}"#, "sources[0].replay"),
+            (r#"{"sources":[{"live":"okx","symbols":["A"],"local":"x"}]}"#, "sources[0].local"),
+            (r#"{"sources":[{"live":"okx","symbols":[5]}]}"#, "sources[0].symbols[0]"),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"key_env":"GAPLESS_NO_SUCH_KEY"}]}"#,
+                "sources[0].key_env",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"socket":"ws://x"}]}"#,
+                "sources[0].socket",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"market":"moon"}]}"#,
+                "sources[0].market",
+            ),
+            (
+                r#"{"sources":[{"live":"relay","symbols":["A"],"flavour":"x"}]}"#,
+                "sources[0].flavour",
+            ),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

@@ -48,6 +48,8 @@ mod frames;
 pub mod latency;
 pub mod live;
 mod reader;
+#[cfg(unix)]
+pub mod record;
 mod report;
 mod run;
 #[cfg(target_os = "linux")]

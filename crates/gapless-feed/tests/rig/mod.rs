@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use gapless_book::local::{Outcome, Reason, State};
+use gapless_feed::source::Secret;
 use gapless_feed::{Command, ConnId, Feed, FetchId, SharedGate, SourceConfig, TopicConfig, Why};
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::registry::VenueId;
@@ -63,6 +64,8 @@ pub struct Rig {
     pub now: i64,
     pub told: Told,
     pub urls: Vec<String>,
+    pub headers: Vec<(String, String)>,
+    posted: Vec<(String, String)>,
     pub sent: Vec<String>,
     pub sends: Vec<(ConnId, i64)>,
     pub closed: Vec<ConnId>,
@@ -84,6 +87,8 @@ impl Rig {
             now: 1_763_600_000 * S,
             told: Told::default(),
             urls: Vec::new(),
+            headers: Vec::new(),
+            posted: Vec::new(),
             sent: Vec::new(),
             sends: Vec::new(),
             closed: Vec::new(),
@@ -104,7 +109,8 @@ impl Rig {
         while let Some(command) = self.feed.next_command() {
             self.commands.push(command.clone());
             match command {
-                Command::Connect { conn, url, .. } => {
+                Command::Connect { conn, url, headers, .. } => {
+                    self.headers = headers;
                     self.urls.push(url);
                     self.attempts.push(conn);
                 }
@@ -117,7 +123,8 @@ impl Rig {
                     self.attempts.retain(|attempt| *attempt != conn);
                     self.closed.push(conn);
                 }
-                Command::Fetch { id, url, .. } => {
+                Command::Fetch { id, url, body, .. } => {
+                    self.posted.extend(body.map(|body| (url.clone(), body)));
                     self.fetches_made += 1;
                     self.fetches.push((id, url));
                 }
@@ -191,6 +198,16 @@ impl Rig {
 
     pub fn fetch_urls(&self) -> Vec<String> {
         self.fetches.iter().map(|(_, url)| url.clone()).collect()
+    }
+
+    /// What was posted so far.
+    pub fn posts(&self) -> Vec<(String, String)> {
+        self.posted.clone()
+    }
+
+    pub fn set_key(&mut self, key: &str) {
+        self.feed.set_key(Secret::new(key), self.now, &mut self.told);
+        self.drain();
     }
 
     /// Answers the oldest request.

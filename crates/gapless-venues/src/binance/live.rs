@@ -13,6 +13,7 @@ const DAY_MS: u64 = 24 * 3_600_000;
 const SPOT: Live = Live {
     socket: "wss://stream.binance.com:9443",
     rest: "https://api.binance.com",
+    channel: "depth@100ms",
     topics_max: STREAMS_MAX,
     sends: Rate::new(3, 1_000),
     subscribes: Rate::new(3, 1_000),

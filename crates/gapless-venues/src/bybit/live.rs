@@ -14,6 +14,7 @@ impl Wiring for Bybit {
         Live {
             socket: "wss://stream.bybit.com",
             rest: "https://api.bybit.com",
+            channel: "orderbook.200",
             topics_max: 2_000,
             sends: Rate::new(20, 1_000),
             subscribes: Rate::new(20, 1_000),

@@ -13,6 +13,7 @@ impl Wiring for Deribit {
         Live {
             socket: "wss://www.deribit.com",
             rest: "https://www.deribit.com",
+            channel: "book.100ms",
             topics_max: TOPICS_MAX,
             subscribes: Rate::new(3, 1_000),
             connects: Rate::new(20, 60_000),

@@ -17,6 +17,7 @@ impl Wiring for Okx {
         Live {
             socket: "wss://ws.okx.com",
             rest: "https://www.okx.com",
+            channel: "books",
             topics_max: TOPICS_MAX,
             subscribes: Rate::new(460, 3_600_000),
             connects: Rate::new(2, 1_000),

@@ -1,8 +1,8 @@
 //! Sockets and budgets (protocols.md 7.1, 7.3, 7.5).
 
-use super::request::split;
-use super::{Relay, SubscribeForm};
-use crate::live::{Live, Rate, Refusal, Socket, Wiring, chunks};
+use super::request::{snapshot, split};
+use super::{Relay, SubscribeForm, wire};
+use crate::live::{Live, Lost, Rate, Refusal, Socket, Wiring, chunks};
 use crate::url;
 use crate::venue::{Market, Topic};
 
@@ -10,6 +10,7 @@ impl Wiring for Relay {
     /// The bases are the flavour's.
     fn live(&self) -> Live {
         Live {
+            channel: "book_depth_20",
             subscribes: Rate::new(40, 1_000),
             sends: Rate::new(40, 1_000),
             weight: Rate::new(80, 1_000),
@@ -47,5 +48,43 @@ impl Wiring for Relay {
     /// Books are named by what each message says.
     fn book_channel<'c>(&self, _: &'c str) -> Option<&'c str> {
         None
+    }
+
+    /// Only what we ask for ourselves is named before it comes.
+    fn book_of<'t>(&self, topic: &Topic<'t>) -> Option<(&'t str, &'t str, &'t str)> {
+        let is_polled = self.flavour.socket_base.is_empty() && topic.channel == wire::BOOK;
+        let (exchange, symbol) = split(topic.symbol);
+        is_polled.then_some((exchange, topic.channel, symbol))
+    }
+
+    /// A snapshot first, then what came since its number; trades by their own count.
+    fn poll(&self, topic: &Topic<'_>, since: Option<i64>) -> Option<String> {
+        let mut path = match (topic.channel, since) {
+            ("trades", _) => "/trades?exchange=".to_owned(),
+            (wire::BOOK, Some(_)) => "/orderbook/delta?exchange=".to_owned(),
+            (wire::BOOK, None) => return snapshot(&self.flavour, topic.symbol),
+            _ => return None,
+        };
+        let (exchange, symbol) = split(topic.symbol);
+        url::encode(exchange, &mut path);
+        path.push_str("&symbol=");
+        url::encode(symbol, &mut path);
+        if let Some(since) = since {
+            path.push_str(&format!("&since={since}"));
+        }
+        Some(path)
+    }
+
+    fn post_subscribe(&self, topics: &[Topic<'_>], first_id: u64) -> Vec<(String, String)> {
+        let posts = Self::post_subscribe(self, topics, first_id);
+        posts.into_iter().map(|post| (post.path, post.body)).collect()
+    }
+
+    fn repeat(&self, lost: Lost<'_>, book: Option<&Topic<'_>>) -> Option<(String, String)> {
+        let post = match lost {
+            Lost::Notice(notice) => self.repeat_notice(notice, book),
+            Lost::Range(first, last) => self.repeat_range(first, last, book),
+        };
+        post.map(|post| (post.path, post.body))
     }
 }

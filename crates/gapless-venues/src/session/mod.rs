@@ -303,10 +303,10 @@ impl<V: Venue> Session<V> {
     /// Makes the book of a topic before anything of it has come, so that readers see that it has
     /// no levels yet; nothing where the topic has no book or does not tell its name.
     pub fn expect<H: Handler>(&mut self, topic: Topic<'_>, handler: &mut H) {
-        let Some(channel) = self.venue.book_channel(topic.channel) else { return };
+        let Some((exchange, channel, symbol)) = self.venue.book_of(&topic) else { return };
         let mut router =
             Router::new(&self.venue, self.config, &mut self.line, NO_TIME, None, handler);
-        let Some(id) = router.find_or_add("", channel, topic.symbol) else { return };
+        let Some(id) = router.find_or_add(exchange, channel, symbol) else { return };
         let Some(entry) = self.line.books.get(id) else { return };
         let (transition, demand) = (Transition::None, Demand::None);
         handler.book(id, entry, &Outcome { verdict: Verdict::Ignore, transition, demand });

@@ -11,6 +11,7 @@ impl Wiring for Tardis {
         Live {
             socket: "ws://127.0.0.1:8001",
             rest: "http://127.0.0.1:8000",
+            channel: "book_change",
             topics_max: usize::MAX,
             silence_ms: 30_000,
             ..Live::UNSTATED

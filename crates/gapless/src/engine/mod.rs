@@ -348,6 +348,11 @@ impl Builder {
         self
     }
 
+    /// Its live sources.
+    pub fn live_sources(&self) -> impl Iterator<Item = &LiveConfig> {
+        self.sources.iter().filter_map(|source| source.live.as_deref())
+    }
+
     /// Publishes these books only (`VENUE[.MARKET]:SYMBOL`); without it, all.
     #[must_use]
     pub fn books<I: IntoIterator<Item = S>, S: Into<String>>(mut self, names: I) -> Self {

@@ -1,0 +1,210 @@
+//! Every venue's own ways, without sockets: hosts, requests, answers, heartbeats, resyncs.
+
+mod rig;
+
+use gapless_book::local::{Reason, State};
+use gapless_feed::source::Secret;
+use gapless_feed::{SourceConfig, Why};
+use gapless_venues::registry::VenueId;
+use gapless_venues::relay::Flavour;
+use gapless_venues::venue::Market;
+use rig::{MS, Rig, S, source};
+
+fn bybit(kind: &str, u: i64) -> String {
+    format!(
+        r#"{{"topic":"orderbook.50.BTCUSDT","type":"{kind}","ts":1763600000300,"data":{{"s":"BTCUSDT","b":[["10","1"]],"a":[["11","1"]],"u":{u},"seq":{u}}},"cts":1763600000297}}"#
+    )
+}
+
+#[test]
+fn a_gap_in_a_stream_with_its_own_snapshots_is_a_new_subscription() {
+    let config = source(VenueId::Bybit, "orderbook.50", &["BTCUSDT"]);
+    let mut rig = Rig::new(SourceConfig { market: Market::Spot, ..config });
+    let conn = rig.connect();
+    assert_eq!(rig.urls, ["wss://stream.bybit.com/v5/public/spot"]);
+    rig.frame(conn, r#"{"success":true,"ret_msg":"subscribe","req_id":"1","op":"subscribe"}"#);
+    rig.frame(conn, &bybit("snapshot", 10));
+    assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    rig.frame(conn, &bybit("delta", 12));
+    assert_eq!(rig.state("BTCUSDT").1, Reason::Gap);
+    let topics = r#""args":["orderbook.50.BTCUSDT"]}"#;
+    let requests = [
+        format!(r#"{{"req_id":"1","op":"subscribe",{topics}"#),
+        format!(r#"{{"req_id":"2","op":"unsubscribe",{topics}"#),
+        format!(r#"{{"req_id":"3","op":"subscribe",{topics}"#),
+    ];
+    assert_eq!(rig.sent, requests);
+    rig.frame(conn, &bybit("snapshot", 20));
+    assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    // Without data the venue's own ping goes out after 20 s.
+    for _ in 0..19 {
+        rig.run(S);
+        rig.frame(conn, &bybit("snapshot", 20));
+    }
+    assert!(!rig.sent.iter().any(|text| text.contains("ping")));
+}
+
+#[test]
+fn c61_a_notice_that_the_connection_closes_soon_opens_its_replacement() {
+    let mut rig = Rig::new(source(VenueId::Okx, "books", &["BTC-USDT"]));
+    let old = rig.connect();
+    assert_eq!(rig.urls, ["wss://ws.okx.com/ws/v5/public"]);
+    rig.frame(old, r#"{"event":"channel-conn-count","channel":"books","connCount":"2"}"#);
+    rig.frame(old, "pong");
+    assert_eq!(rig.urls.len(), 1);
+    rig.frame(old, r#"{"event":"notice","code":"64008","msg":"closed soon","connId":"a"}"#);
+    rig.run(100 * MS);
+    assert_eq!((rig.urls.len(), rig.closed.len()), (2, 0));
+}
+
+#[test]
+fn c70_a_test_request_is_answered_before_what_waits() {
+    let symbols: Vec<String> = (0..450).map(|n| format!("BTC-{n}")).collect();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let mut rig = Rig::new(source(VenueId::Deribit, "book.100ms", &symbols));
+    let conn = rig.connect();
+    assert!(rig.sent[0].contains("public/set_heartbeat"), "{}", rig.sent[0]);
+    let before = rig.sent.len();
+    rig.frame(conn, r#"{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}"#);
+    assert!(rig.sent[before].contains("public/test"));
+}
+
+#[test]
+fn too_many_requests_are_made_again_and_no_topic_is_lost_for_it() {
+    let mut rig = Rig::new(source(VenueId::Deribit, "book.100ms", &["BTC-PERPETUAL"]));
+    let conn = rig.connect();
+    let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":10028,"message":"too_many_requests"}}"#;
+    rig.frame(conn, error);
+    rig.run(2 * S);
+    let asked = rig.sent.iter().filter(|text| text.contains("public/subscribe")).count();
+    assert_eq!(asked, 2);
+    assert_eq!(rig.state("BTC-PERPETUAL").0, State::Syncing);
+}
+
+fn relay(flavour: Flavour, channel: &str, symbol: &str) -> SourceConfig {
+    let config = source(VenueId::Relay, channel, &[symbol]);
+    SourceConfig { flavour, key: Some(Secret::new(" hs_test_1\n")), ..config }
+}
+
+#[test]
+fn c86_the_key_goes_where_the_flavour_wants_it_and_is_shown_nowhere() {
+    let rig = Rig::new(relay(Flavour::PREFIXED, "book_depth_20", "binance:btcusdt"));
+    assert_eq!(rig.urls, ["wss://relay.holysheep.ai/ws?key=hs_test_1"]);
+    let rig = Rig::new(relay(Flavour::SCORED, "orderbook", "binance:BTCUSDT"));
+    assert_eq!(rig.urls, ["wss://stream.holysheep.ai/v1/tardis/stream"]);
+    assert_eq!(rig.headers, [("Authorization".to_owned(), "Bearer hs_test_1".to_owned())]);
+    assert!(!format!("{:?}{:?}", rig.commands, rig.feed).contains("hs_test_1"));
+}
+
+#[test]
+fn both_forms_of_subscribing_are_spoken() {
+    let mut rig = Rig::new(relay(Flavour::PREFIXED, "book_depth_20", "binance:btcusdt"));
+    rig.connect();
+    let form = r#"{"type":"subscribe","channels":["book_depth_20"],"symbols":["binance:btcusdt"]}"#;
+    assert_eq!(rig.sent, [form]);
+    let mut rig = Rig::new(relay(Flavour::SCORED, "orderbook", "binance:BTCUSDT"));
+    let conn = rig.connect();
+    let form = r#"{"subscribe":["orderbook"],"exchanges":["binance"],"symbols":["BTCUSDT"]}"#;
+    assert_eq!(rig.sent, [form]);
+    // It closes what is idle for 60 s.
+    rig.frame(conn, r#"{"type":"trade","data":{"symbol":"A","price":1,"size":1,"side":"buy"}}"#);
+    rig.run(25 * S);
+    assert!(rig.pings >= 1);
+}
+
+#[test]
+fn c82_c84_what_was_lost_is_asked_for_again_as_it_was_named() {
+    let flavour = Flavour { replay_names_book: true, ..Flavour::REPLAYED };
+    let mut rig = Rig::new(relay(flavour, "orderbook", "binance:BTCUSDT"));
+    let conn = rig.connect();
+    let subscribed = rig.posts().remove(0);
+    assert!(subscribed.0.contains("/ws/subscribe?key=") || subscribed.0.ends_with("/ws/subscribe"));
+    assert!(subscribed.1.contains(r#""symbol":"BTCUSDT""#), "{subscribed:?}");
+    rig.answer(200, &[], r#"{"success":true,"stream_id":"ls_8x92m"}"#);
+    let book = |kind: &str, seq: i64| {
+        format!(
+            r#"{{"type":"{kind}","exchange":"binance","symbol":"BTCUSDT","bids":[[10,{seq}]],"asks":[[11,1]],"seqNum":{seq}}}"#
+        )
+    };
+    rig.frame(conn, &book("snapshot", 5));
+    rig.frame(conn, &book("delta", 6));
+    assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    rig.frame(conn, &book("delta", 9));
+    assert_eq!(rig.state("BTCUSDT").1, Reason::Gap);
+    let posts = rig.posts();
+    let (url, body) = &posts[posts.len() - 1];
+    assert!(url.contains("/replay") && body.starts_with(r#"{"start":7,"end":8"#), "{posts:?}");
+    assert!(rig.fetch_urls().iter().any(|url| url.contains("/orderbook/")), "or the whole book");
+    let notice = r#"{"type":"gap_detected","missing_range":[1,2],"start":11,"end":17}"#;
+    rig.frame(conn, notice);
+    rig.run(S);
+    let posts = rig.posts();
+    assert!(posts.iter().any(|(_, body)| body.starts_with(r#"{"start":11,"end":17"#)), "{posts:?}");
+}
+
+#[test]
+fn c85_the_longest_wait_that_is_named_is_waited() {
+    let mut rig = Rig::new(relay(Flavour::POLLED, "book", "binance:BTC-PERPETUAL"));
+    rig.run(200 * MS);
+    assert_eq!(rig.urls, [""; 0], "there is no socket");
+    let asked = rig.fetches_made;
+    assert_eq!(asked, 1);
+    let body = r#"{"error":"Rate limit exceeded","retry_after":5}"#;
+    rig.answer(429, &[("Retry-After", "3")], body);
+    rig.run(4_900 * MS);
+    assert_eq!(rig.fetches_made, asked);
+    rig.run(2 * S);
+    assert!(rig.fetches_made > asked);
+}
+
+#[test]
+fn a_polled_book_is_a_snapshot_and_what_came_since() {
+    let mut rig = Rig::new(relay(Flavour::POLLED, "book", "binance:BTC-PERPETUAL"));
+    rig.run(200 * MS);
+    let base = "https://api.holysheep.ai/v1/orderbook";
+    let names = "exchange=binance&symbol=BTC-PERPETUAL";
+    assert_eq!(rig.fetch_urls(), [format!("{base}/snapshot?{names}")]);
+    let levels = r#""bids":[{"price":"10","quantity":"1"}],"asks":[{"price":"11","quantity":"1"}]"#;
+    rig.answer(200, &[], &format!("{{{levels},\"sequence\":8812}}"));
+    rig.run(S);
+    assert_eq!(rig.fetch_urls(), [format!("{base}/delta?{names}&since=8812")]);
+    let delta = r#"[{"symbol":"BTC-PERPETUAL","bids":[{"price":"10","quantity":"2"}],"asks":[],"sequence":8813}]"#;
+    rig.answer(200, &[], delta);
+    assert_eq!(rig.state("BTC-PERPETUAL").0, State::Live);
+    rig.run(S);
+    assert_eq!(rig.fetch_urls(), [format!("{base}/delta?{names}&since=8813")]);
+}
+
+#[test]
+fn c87_a_refused_key_ends_the_trying_until_there_is_another() {
+    let mut rig = Rig::new(relay(Flavour::PREFIXED, "book_depth_20", "binance:btcusdt"));
+    let conn = rig.attempt();
+    rig.lose(conn, &Why::Refused { status: 401, retry_after_s: None });
+    rig.run(600 * S);
+    assert_eq!(rig.urls.len(), 1);
+    rig.set_key("hs_test_2");
+    rig.run(S);
+    assert_eq!(rig.urls[1..], ["wss://relay.holysheep.ai/ws?key=hs_test_2"]);
+    let conn = rig.accept();
+    rig.frame(conn, r#"{"error":"Invalid API key"}"#);
+    rig.run(600 * S);
+    assert_eq!(rig.urls.len(), 2);
+}
+
+#[test]
+fn a_new_key_replaces_connections_without_a_pause() {
+    let mut rig = Rig::new(relay(Flavour::PREFIXED, "book_depth_20", "binance:btcusdt"));
+    let old = rig.connect();
+    let image = |seq: i64| {
+        format!(
+            r#"{{"type":"book_depth","symbol":"binance:btcusdt","bids":[[10,1]],"asks":[[11,1]],"seqNum":{seq}}}"#
+        )
+    };
+    rig.frame(old, &image(1));
+    rig.set_key("hs_test_2");
+    let new = rig.accept();
+    assert_eq!(rig.closed, []);
+    rig.frame(new, &image(2));
+    rig.run(200 * MS);
+    assert_eq!((rig.moved.len(), &rig.closed[..]), (1, &[old][..]));
+}
