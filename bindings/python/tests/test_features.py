@@ -193,7 +193,7 @@ def test_cleansing_is_the_plain_rule(steps: list[tuple[int, bool]], random: Any)
     assert (found.cluster >= 0).tolist() == marked
     for name, value in intervals.items():
         assert found.intervals[name] == pytest.approx(value), name
-    assert sum(cluster.count for cluster in found.clusters) == sum(marked)
+    assert sum(cluster.events for cluster in found.clusters) == sum(marked)
     for number, cluster in enumerate(found.clusters):
         mine = times[found.cluster == number]
         assert (mine.min(), mine.max()) == (cluster.start_ns, cluster.end_ns)

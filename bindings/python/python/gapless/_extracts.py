@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gapless import _gapless
@@ -312,9 +313,8 @@ def _bar(progress: Progress) -> Iterator[Callable[[int, int | None], object] | N
 
 
 def _tqdm() -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(unit="B", unit_scale=True)
+    # By name: its types are a package of their own, which nobody should need.
+    return import_module("tqdm.auto").tqdm(unit="B", unit_scale=True)
 
 
 def _report(bar: Any) -> Callable[[int, int | None], object]:

@@ -215,11 +215,11 @@ class Table:
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-    def scale(self, name: str, /) -> int | None:
+    def scale(self, name: str) -> int | None:
         """Decimals of a column of integer prices or sizes; None for another. Raises KeyError."""
-    def unit(self, name: str, /) -> str | None:
+    def unit(self, name: str) -> str | None:
         """Unit of a column; None where it has none. Raises KeyError."""
-    def categories(self, name: str, /) -> list[str]:
+    def categories(self, name: str) -> list[str]:
         """The words behind the codes of a column. Raises TypeError for a column without words."""
     def __getitem__(self, name: str, /) -> npt.NDArray[Any]:
         """A column in place: read-only int64, float64 or int32 (codes), shape (rows,).

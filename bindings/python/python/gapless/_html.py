@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -14,7 +14,7 @@ LEVELS = 8
 _BID, _ASK = "#2e8b57", "#c0504d"
 
 
-def book(book: Book) -> str:
+def book(book: Book[Any]) -> str:
     """HTML of the best levels of each side, bars as long as their sizes."""
     bids, asks = book.depth(LEVELS, numbers="decimal", last_known=True)
     title = f"{book.venue}:{book.symbol}"

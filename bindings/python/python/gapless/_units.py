@@ -31,7 +31,7 @@ def inputs(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> 
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     found: list[str] = []
-    for path in map(os.fspath, paths):
+    for path in [os.fspath(path) for path in paths]:
         files = [path] if os.path.isfile(path) else sorted(glob(path, recursive=True))
         if not files:
             raise FileNotFoundError(f"{path}: no such file, and no pattern that fits one")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Cluster(NamedTuple):
     """Liquidations that hang together; times in ns since the epoch."""
 
-    count: int
+    events: int
     start_ns: int
     end_ns: int
     sells: int

@@ -37,8 +37,9 @@ def to_parquet(
     """
     files = _units.inputs(paths)
     target = os.path.abspath(os.fspath(folder))
+    workers: Any = client
     futures = [
-        client.submit(_units.to_parquet, file, target, options, retries=retries, pure=False)
+        workers.submit(_units.to_parquet, file, target, options, retries=retries, pure=False)
         for file in files
     ]
     reports = []
@@ -64,9 +65,10 @@ def map_files(
     the function raised, after ``retries`` more tries.
     """
     files = _units.inputs(paths)
+    workers: Any = client
     futures = [
-        client.submit(_units.apply, file, function, arguments, retries=retries, pure=False)
+        workers.submit(_units.apply, file, function, arguments, retries=retries, pure=False)
         for file in files
     ]
-    results: list[Any] = client.gather(futures)
+    results: list[Any] = workers.gather(futures)
     return results
