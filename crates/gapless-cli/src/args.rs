@@ -56,6 +56,9 @@ pub struct LatencyArguments {
     /// Write a plot of the distributions.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Write the distributions as an HdrHistogram log, one tag for each stage, in ns.
+    #[arg(long, value_name = "FILE")]
+    pub hlog: Option<PathBuf>,
     /// Threads that read every book as fast as they can.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub readers: usize,

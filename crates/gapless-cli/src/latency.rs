@@ -7,8 +7,14 @@ use gapless::engine::SourceState;
 use gapless::latency::{Leg, Probe, Records};
 use gapless::replay::pace::Speed;
 use gapless::{Engine, Source, Wait};
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use serde_json::{Map, Value, json};
+use std::error::Error;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Looks of a reader between two looks at what the engine does.
@@ -43,7 +49,29 @@ pub fn run(arguments: &LatencyArguments) -> Result<Exit, String> {
         let lines: Vec<_> = legs.map(line).collect();
         plot::write_lines(path, &lines)?;
     }
+    if let Some(path) = &arguments.hlog {
+        write_log(path, records, begun.elapsed())
+            .map_err(|error| format!("{}: cannot write the log: {error}", path.display()))?;
+    }
     Ok(if failed { Exit::Failure } else { Exit::Ok })
+}
+
+/// Writes each leg as one interval of a log that other tools read. Signed times are left out: the
+/// format has none.
+fn write_log(path: &Path, records: &Records, took: Duration) -> Result<(), Box<dyn Error>> {
+    let mut out = BufWriter::new(File::create(path)?);
+    let mut serializer = V2DeflateSerializer::new();
+    let mut builder = IntervalLogWriterBuilder::new();
+    builder.add_comment("gapless latency: ns");
+    let mut log = builder.begin_log_with(&mut out, &mut serializer)?;
+    for leg in Leg::ALL {
+        let times = records.leg(leg);
+        if !times.is_empty() {
+            let written = log.write_histogram(times, Duration::ZERO, took, Tag::new(leg.name()));
+            written.map_err(|error| format!("{error:?}"))?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 /// Readers on threads of their own until every source has ended; what they saw together.

@@ -1,5 +1,6 @@
 //! The `gapless latency` command.
 
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -43,4 +44,24 @@ fn at_a_pace_times_count_from_when_a_frame_was_due_and_a_picture_is_drawn() {
     let drawn = std::fs::read_to_string(&picture).unwrap();
     assert!(drawn.contains("from_due") && drawn.contains("</svg>"));
     std::fs::remove_file(&picture).unwrap();
+}
+
+#[test]
+fn the_log_is_read_back_with_what_was_reported() {
+    let log = std::env::temp_dir().join(format!("gapless-latency-{}.hlog", std::process::id()));
+    let text = latency(&["--json", "--hlog", &log.display().to_string()]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let bytes = std::fs::read(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let mut tags = Vec::new();
+    for entry in IntervalLogIterator::new(&bytes) {
+        let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+        let tag = interval.tag().unwrap().as_str().to_owned();
+        let most = report["legs_ns"][&tag]["max"].as_f64().unwrap();
+        // Histograms keep three digits.
+        assert!((interval.max() / most - 1.0).abs() < 2e-3, "{tag}: {} {most}", interval.max());
+        assert!(interval.encoded_histogram().starts_with("HISTFAAA"), "packed, second version");
+        tags.push(tag);
+    }
+    assert_eq!(tags, ["parse", "sequence", "apply", "publish", "whole"]);
 }
