@@ -1,4 +1,4 @@
-//! What a venue refuses: credentials, topics, requests; whose books say so, and what is tried again.
+//! What a venue refuses: credentials, topics, requests; whose books say so, what is tried again.
 
 use super::{Feed, with_depth};
 use crate::fetches::Job;
