@@ -23,8 +23,8 @@ pub struct Policy {
     /// An audit that differs asks for a resync.
     pub resync_on_audit: bool,
     /// A REST snapshot that does not reach the first later update is joined to it all the same, as
-    /// Tardis does with what it recorded; such a book has [`Integrity::Weak`]. Ranges and rising
-    /// chains only (Binance).
+    /// Tardis does with what it recorded; such a book has
+    /// [`Integrity::Weak`](super::Integrity::Weak). Ranges and rising chains only (Binance).
     pub lenient_bridge: bool,
 }
 

@@ -167,7 +167,7 @@ pub enum Integrity {
     /// By the venue's sequence.
     Full,
     /// The messages carry no sequence, so that a loss may go unseen until the next snapshot; or the
-    /// book was joined over a hole ([`Policy::lenient_bridge`]).
+    /// book was joined over a hole ([`Policy::lenient_bridge`](super::Policy::lenient_bridge)).
     Weak,
 }
 
