@@ -39,6 +39,51 @@
 #define GAPLESS_WAIT_SLEEP 2
 
 /*
+ Made by a recorder, not by the venue.
+ */
+#define GAPLESS_FLAG_GENERATED 1
+
+/*
+ A print off the book: insurance fund, deleveraging.
+ */
+#define GAPLESS_FLAG_OFF_BOOK 2
+
+/*
+ A block trade.
+ */
+#define GAPLESS_FLAG_BLOCK 4
+
+/*
+ Retail price improvement.
+ */
+#define GAPLESS_FLAG_RPI 8
+
+/*
+ What happened before the subscription at the venue.
+ */
+#define GAPLESS_FLAG_HISTORICAL 16
+
+/*
+ The last event of its frame.
+ */
+#define GAPLESS_FLAG_LAST_IN_FRAME 32
+
+/*
+ A receiver that is too slow loses the oldest events, and is told how many.
+ */
+#define GAPLESS_SLOW_DROP_OLDEST 0
+
+/*
+ It has the latest event of each instrument or book and topic.
+ */
+#define GAPLESS_SLOW_CONFLATE 1
+
+/*
+ It is given nothing more: GAPLESS_STATUS_TOO_SLOW.
+ */
+#define GAPLESS_SLOW_DISCONNECT 2
+
+/*
  What a call came to.
  */
 typedef enum gapless_status {
@@ -122,6 +167,14 @@ typedef enum gapless_status {
    A folder or file of shared memory cannot be used; gapless_last_error() says why.
    */
   GAPLESS_STATUS_SHARED_MEMORY = 19,
+  /*
+   Nothing more comes: the engine was stopped, or has read everything.
+   */
+  GAPLESS_STATUS_ENDED = 20,
+  /*
+   The receiver was too slow and is given nothing more.
+   */
+  GAPLESS_STATUS_TOO_SLOW = 21,
 } gapless_status;
 
 /*
@@ -164,6 +217,50 @@ typedef enum gapless_change_kind {
    */
   GAPLESS_CHANGE_KIND_RESYNC = 2,
 } gapless_change_kind;
+
+/*
+ What can be subscribed to.
+ */
+typedef enum gapless_topic {
+  /*
+   Trades: gapless_event.body.trade.
+   */
+  GAPLESS_TOPIC_TRADES = 0,
+  /*
+   Forced closings: gapless_event.body.liquidation.
+   */
+  GAPLESS_TOPIC_LIQUIDATIONS = 1,
+  /*
+   Funding, mark and index prices, open interest: gapless_event.body.funding.
+   */
+  GAPLESS_TOPIC_FUNDING = 2,
+  /*
+   A published book has another state, reason or epoch: gapless_event.body.state.
+   */
+  GAPLESS_TOPIC_STATES = 3,
+  /*
+   A published book took a message or has another state: gapless_event.body.state.
+   */
+  GAPLESS_TOPIC_UPDATES = 4,
+} gapless_topic;
+
+/*
+ Who took liquidity.
+ */
+typedef enum gapless_side {
+  /*
+   The source does not say.
+   */
+  GAPLESS_SIDE_UNKNOWN = 0,
+  /*
+   Bought: lifted an ask; a short was liquidated.
+   */
+  GAPLESS_SIDE_BUY = 1,
+  /*
+   Sold: hit a bid; a long was liquidated.
+   */
+  GAPLESS_SIDE_SELL = 2,
+} gapless_side;
 
 /*
  Sources, threads and books. Free it with gapless_engine_free().
@@ -359,6 +456,294 @@ typedef struct gapless_region {
   int64_t created_ns;
 } gapless_region;
 
+/*
+ A subscription to events of an engine. Free it with gapless_events_free().
+ */
+typedef struct gapless_events {
+  /*
+   0 is never given out.
+   */
+  uint64_t id;
+} gapless_events;
+
+/*
+ A number that may be absent; value = number / 10^scale.
+ */
+typedef struct gapless_number {
+  /*
+   In units of 10^-scale.
+   */
+  int64_t number;
+  /*
+   Decimals.
+   */
+  uint8_t scale;
+  /*
+   0: the venue does not say.
+   */
+  uint8_t is_there;
+} gapless_number;
+
+/*
+ A trade. Numbers that the venue does not give are INT64_MIN.
+ */
+typedef struct gapless_trade {
+  /*
+   Price.
+   */
+  struct gapless_number price;
+  /*
+   Size in the venue's unit.
+   */
+  struct gapless_number size;
+  /*
+   A score that a relay attached, 0..1.
+   */
+  struct gapless_number score;
+  /*
+   Sequence of the trade, where the venue counts them.
+   */
+  int64_t seq;
+  /*
+   First trade of an aggregate.
+   */
+  int64_t first;
+  /*
+   Last trade of an aggregate.
+   */
+  int64_t last;
+  /*
+   Number of fills in an aggregate.
+   */
+  int64_t count;
+  /*
+   A gapless_side, of the taker.
+   */
+  uint8_t side;
+  /*
+   The venue's id is longer than what is kept of it.
+   */
+  uint8_t is_cut;
+  /*
+   The venue's id, ended by a zero; empty if it gives none.
+   */
+  char id[46];
+} gapless_trade;
+
+/*
+ A forced closing.
+ */
+typedef struct gapless_liquidation {
+  /*
+   Order or bankruptcy price.
+   */
+  struct gapless_number price;
+  /*
+   Original size.
+   */
+  struct gapless_number size;
+  /*
+   Size filled so far.
+   */
+  struct gapless_number filled;
+  /*
+   Average fill price.
+   */
+  struct gapless_number average_price;
+  /*
+   Value in USD.
+   */
+  struct gapless_number size_usd;
+  /*
+   A gapless_side, of the order: GAPLESS_SIDE_SELL closed a long.
+   */
+  uint8_t side;
+  /*
+   The venue publishes a sample, not every liquidation.
+   */
+  uint8_t is_sampled;
+  /*
+   The venue's id is longer than what is kept of it.
+   */
+  uint8_t is_cut;
+  /*
+   The venue's id, ended by a zero; empty if it gives none.
+   */
+  char id[45];
+} gapless_liquidation;
+
+/*
+ What one message said of a derivative.
+ */
+typedef struct gapless_funding {
+  /*
+   Last price.
+   */
+  struct gapless_number last;
+  /*
+   Mark price.
+   */
+  struct gapless_number mark;
+  /*
+   Index price.
+   */
+  struct gapless_number index;
+  /*
+   Estimated settlement price.
+   */
+  struct gapless_number settle;
+  /*
+   Open interest.
+   */
+  struct gapless_number open_interest;
+  /*
+   Funding rate.
+   */
+  struct gapless_number funding_rate;
+  /*
+   Funding rate that is predicted.
+   */
+  struct gapless_number predicted_funding;
+  /*
+   Best bid.
+   */
+  struct gapless_number bid;
+  /*
+   Its size.
+   */
+  struct gapless_number bid_size;
+  /*
+   Best ask.
+   */
+  struct gapless_number ask;
+  /*
+   Its size.
+   */
+  struct gapless_number ask_size;
+  /*
+   When funding is due, ns since 1970; INT64_MIN if it is not said.
+   */
+  int64_t funding_time_ns;
+} gapless_funding;
+
+/*
+ What a published book says of itself.
+ */
+typedef struct gapless_book_state {
+  /*
+   The venue's number of its last message; INT64_MIN where there is none.
+   */
+  int64_t seq;
+  /*
+   When it was published, ns of the machine's monotonic clock.
+   */
+  int64_t published_ns;
+  /*
+   Number of the name that means this book alone: gapless_events_name().
+   */
+  uint32_t book;
+  /*
+   Counts the snapshots that replaced it.
+   */
+  uint32_t epoch;
+  /*
+   A gapless_state.
+   */
+  uint8_t state;
+  /*
+   Why it is not live; gapless_reason_name() has its name.
+   */
+  uint8_t reason;
+} gapless_book_state;
+
+/*
+ What an event says: which one is told by gapless_event.topic.
+ */
+typedef union gapless_event_body {
+  /*
+   Of GAPLESS_TOPIC_TRADES.
+   */
+  struct gapless_trade trade;
+  /*
+   Of GAPLESS_TOPIC_LIQUIDATIONS.
+   */
+  struct gapless_liquidation liquidation;
+  /*
+   Of GAPLESS_TOPIC_FUNDING.
+   */
+  struct gapless_funding funding;
+  /*
+   Of GAPLESS_TOPIC_STATES and GAPLESS_TOPIC_UPDATES.
+   */
+  struct gapless_book_state state;
+} gapless_event_body;
+
+/*
+ One event of a subscription.
+ */
+typedef struct gapless_event {
+  /*
+   Counts what a thread of the engine had for this subscription.
+   */
+  uint64_t number;
+  /*
+   Events that were lost just before this one.
+   */
+  uint64_t missed;
+  /*
+   When the venue published it, ns since 1970; INT64_MIN if it does not say.
+   */
+  int64_t venue_ns;
+  /*
+   When the venue's engine did it, ns since 1970; INT64_MIN if it does not say.
+   */
+  int64_t engine_ns;
+  /*
+   When it was received, ns since 1970; INT64_MIN if unknown.
+   */
+  int64_t recv_ns;
+  /*
+   Number of the instrument's name: gapless_events_name().
+   */
+  uint32_t instrument;
+  /*
+   GAPLESS_FLAG_ bits.
+   */
+  uint16_t flags;
+  /*
+   A gapless_topic.
+   */
+  uint8_t topic;
+  /*
+   What it says.
+   */
+  union gapless_event_body body;
+} gapless_event;
+
+/*
+ What gapless_events_run() calls for each event; `user` is what it was given. 0: go on. It may
+ call every function of this library. It must not leave by an exception or longjmp.
+ */
+typedef int32_t (*gapless_event_callback)(const struct gapless_event *event, void *user);
+
+/*
+ What a subscription was given and was not.
+ */
+typedef struct gapless_event_counts {
+  /*
+   Events that it was given.
+   */
+  uint64_t received;
+  /*
+   Events that it lost.
+   */
+  uint64_t missed;
+  /*
+   Events that later ones of the same name and topic replaced.
+   */
+  uint64_t replaced;
+} gapless_event_counts;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -408,6 +793,14 @@ enum gapless_status gapless_engine_start(const char *config,
                                          struct gapless_engine *engine);
 
 /*
+ As gapless_engine_start(), but nothing runs before gapless_engine_restart(): who subscribes in
+ between is given every event.
+ */
+enum gapless_status gapless_engine_build(const char *config,
+                                         size_t config_length,
+                                         struct gapless_engine *engine);
+
+/*
  Waits until every source was read to its end. The books stay as they ended until the engine
  stops. Other threads may ask the engine meanwhile; one that stops or changes it waits.
  */
@@ -424,7 +817,7 @@ enum gapless_status gapless_engine_stop(struct gapless_engine engine);
 enum gapless_status gapless_engine_free(struct gapless_engine engine);
 
 /*
- Begins again after gapless_engine_stop(), with the sources from their beginning. Readers of
+ Begins, or begins again, with the sources from their beginning. Readers of
  before stay GAPLESS_STATE_STALE.
  */
 enum gapless_status gapless_engine_restart(struct gapless_engine engine);
@@ -643,6 +1036,81 @@ enum gapless_status gapless_regions_attach(const char *folder,
 enum gapless_status gapless_regions_sweep(const char *folder,
                                           size_t folder_length,
                                           size_t *removed);
+
+/*
+ Gives events of an engine from now on, also after it stopped and started again.
+
+ `topics` has the bit `1 << gapless_topic` of each topic that is wanted. `names` are those of the
+ instruments that are wanted, one a line; empty: all. `capacity` is how many events may wait of
+ each thread of the engine, 0: 8192. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
+ that is too slow; the engine never waits for it. `*events` is the caller's, to be freed once; it
+ outlives the engine.
+ */
+enum gapless_status gapless_engine_subscribe(struct gapless_engine engine,
+                                             uint32_t topics,
+                                             const char *names,
+                                             size_t names_length,
+                                             size_t capacity,
+                                             uint32_t slow,
+                                             struct gapless_events *events);
+
+/*
+ Copies the next event, waiting for it at most so long; asleep, woken by a thread of the engine.
+
+ GAPLESS_STATUS_NOTHING_NEW if there was none in that time. GAPLESS_STATUS_ENDED once the engine
+ has stopped or read everything and all events were given. GAPLESS_STATUS_TOO_SLOW, for good, if
+ GAPLESS_SLOW_DISCONNECT was asked for and it was. Threads that share it take turns, and each
+ event is given to one of them.
+ */
+enum gapless_status gapless_events_next(struct gapless_events events,
+                                        uint64_t at_most_ns,
+                                        struct gapless_event *event);
+
+/*
+ Calls a function with each event, on this thread, until it answers another number than 0
+ (GAPLESS_STATUS_OK), none came for `at_most_ns` (GAPLESS_STATUS_NOTHING_NEW), or none will
+ (GAPLESS_STATUS_ENDED, GAPLESS_STATUS_TOO_SLOW). The event is the function's until it returns.
+ If it unwinds as Rust does, GAPLESS_STATUS_INTERNAL; an exception of C++ ends the process, so
+ that gapless.hpp keeps them from leaving it.
+ */
+enum gapless_status gapless_events_run(struct gapless_events events,
+                                       uint64_t at_most_ns,
+                                       gapless_event_callback callback,
+                                       void *user);
+
+/*
+ Copies the name behind a number of an event, gapless_event.instrument or
+ gapless_book_state.book, into `buffer` and writes its length to `length`; no zero is added. The
+ same number means the same name for as long as the engine lives. GAPLESS_STATUS_NO_SUCH_BOOK if
+ it means none.
+ */
+enum gapless_status gapless_events_name(struct gapless_events events,
+                                        uint32_t number,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *length);
+
+/*
+ Writes how many events were given, lost, and replaced by later ones so far.
+ */
+enum gapless_status gapless_events_counts(struct gapless_events events,
+                                          struct gapless_event_counts *counts);
+
+/*
+ Ends the subscription and frees it.
+ */
+enum gapless_status gapless_events_free(struct gapless_events events);
+
+/*
+ Writes the middle of best bid and ask, weighed by the size on the other side: (bid × ask size +
+ ask × bid size) / (bid size + ask size), with `decimals` more decimals than the prices have (at
+ most 6), rounded to the nearest, halves up. GAPLESS_STATUS_INVALID_ARGUMENT without both sizes,
+ or if it does not fit.
+ */
+enum gapless_status gapless_microprice(struct gapless_level bid,
+                                       struct gapless_level ask,
+                                       uint8_t decimals,
+                                       int64_t *microprice);
 
 #ifdef __cplusplus
 }  // extern "C"

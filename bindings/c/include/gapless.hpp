@@ -10,10 +10,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <initializer_list>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -97,6 +100,15 @@ private:
 inline std::string decimal(std::int64_t number, std::uint8_t scale) {
     char text[GAPLESS_DECIMAL_BYTES];
     return gapless_decimal(number, scale, text, sizeof text);
+}
+
+/// The middle weighed by the size on the other side, with so many more decimals than prices have (at
+/// most 6); empty without both sides.
+inline std::optional<std::int64_t> microprice(const gapless_top &top, std::uint8_t decimals) {
+    std::int64_t price = 0;
+    if (gapless_microprice(top.bid, top.ask, decimals, &price) != GAPLESS_STATUS_OK)
+        return std::nullopt;
+    return price;
 }
 
 /// State of a book, and the name of why it is not live.
@@ -295,10 +307,102 @@ private:
     detail::Handle<gapless_reader, gapless_reader_free> reader_;
 };
 
+/// What becomes of a receiver that is too slow; the engine never waits for it.
+enum class Slow : std::uint32_t {
+    /// It loses the oldest events; gapless_event.missed says how many.
+    drop_oldest = GAPLESS_SLOW_DROP_OLDEST,
+    /// It has the latest event of each instrument or book and topic.
+    conflate = GAPLESS_SLOW_CONFLATE,
+    /// It is given nothing more: an Error with GAPLESS_STATUS_TOO_SLOW.
+    disconnect = GAPLESS_SLOW_DISCONNECT,
+};
+
+/// Events of an engine.
+class Events {
+public:
+    explicit Events(gapless_events events) noexcept : events_(events) {}
+
+    /// The next event, waiting for it at most so long; empty if there was none, or none comes any
+    /// more: ended().
+    std::optional<gapless_event> next(std::chrono::nanoseconds at_most = {}) {
+        gapless_event event;
+        gapless_status status = gapless_events_next(events_.get(), detail::ns(at_most), &event);
+        if (status == GAPLESS_STATUS_OK) return event;
+        nothing(status);
+        return std::nullopt;
+    }
+
+    /// Calls `each` with every event until it returns false, none came for so long, or none will;
+    /// what it throws leaves here. It may use this object.
+    template <class F> void run(F &&each, std::chrono::nanoseconds at_most) {
+        struct Call {
+            std::remove_reference_t<F> &each;
+            std::exception_ptr thrown;
+        } call{each, nullptr};
+        auto one = [](const gapless_event *event, void *user) -> std::int32_t {
+            Call &call = *static_cast<Call *>(user);
+            try {
+                return call.each(*event) ? 0 : 1;
+            } catch (...) {
+                call.thrown = std::current_exception();
+                return 1;
+            }
+        };
+        gapless_status status = gapless_events_run(events_.get(), detail::ns(at_most), one, &call);
+        if (call.thrown) std::rethrow_exception(call.thrown);
+        if (status != GAPLESS_STATUS_OK) nothing(status);
+    }
+
+    /// Nothing more comes: the engine was stopped, or has read everything.
+    bool ended() const noexcept { return ended_; }
+
+    /// The name behind gapless_event.instrument or gapless_book_state.book.
+    std::string name(std::uint32_t number) const {
+        return detail::text([&](char *into, std::size_t room, std::size_t *length) {
+            return gapless_events_name(events_.get(), number, into, room, length);
+        });
+    }
+
+    gapless_event_counts counts() const {
+        gapless_event_counts counts;
+        detail::check(gapless_events_counts(events_.get(), &counts));
+        return counts;
+    }
+
+    gapless_events handle() const noexcept { return events_.get(); }
+
+private:
+    void nothing(gapless_status status) {
+        ended_ = status == GAPLESS_STATUS_ENDED;
+        if (!ended_ && status != GAPLESS_STATUS_NOTHING_NEW) detail::check(status);
+    }
+
+    detail::Handle<gapless_events, gapless_events_free> events_;
+    bool ended_ = false;
+};
+
 /// Sources, threads and books; stops when it goes.
 class Engine {
 public:
-    explicit Engine(std::string_view config) : engine_(start(config)) {}
+    explicit Engine(std::string_view config) : Engine(config, gapless_engine_start) {}
+
+    /// Nothing runs before restart(): who subscribes in between is given every event.
+    static Engine build(std::string_view config) { return Engine(config, gapless_engine_build); }
+
+    /// Events of these topics from now on, of these instruments or of all; `capacity` may wait.
+    Events subscribe(std::initializer_list<gapless_topic> topics,
+                     const std::vector<std::string> &names = {}, std::size_t capacity = 0,
+                     Slow slow = Slow::drop_oldest) const {
+        std::uint32_t bits = 0;
+        for (gapless_topic topic : topics) bits |= std::uint32_t{1} << topic;
+        std::string lines;
+        for (const std::string &name : names) lines += name + '\n';
+        gapless_events events;
+        detail::check(gapless_engine_subscribe(engine_.get(), bits, lines.data(), lines.size(),
+                                               capacity, static_cast<std::uint32_t>(slow),
+                                               &events));
+        return Events(events);
+    }
 
     void join() const { detail::check(gapless_engine_join(engine_.get())); }
     void stop() const { detail::check(gapless_engine_stop(engine_.get())); }
@@ -334,9 +438,13 @@ public:
     gapless_engine handle() const noexcept { return engine_.get(); }
 
 private:
-    static gapless_engine start(std::string_view config) {
+    using Make = gapless_status (*)(const char *, std::size_t, gapless_engine *);
+
+    Engine(std::string_view config, Make make) : engine_(made(config, make)) {}
+
+    static gapless_engine made(std::string_view config, Make make) {
         gapless_engine engine;
-        detail::check(gapless_engine_start(config.data(), config.size(), &engine));
+        detail::check(make(config.data(), config.size(), &engine));
         return engine;
     }
 

@@ -4,9 +4,9 @@
 use crate::boundary::{self, Failure, Place, TextRoom};
 use crate::handles::{self, Object};
 use crate::types::{gapless_engine, gapless_reader, gapless_status};
-use gapless::EngineError;
 use gapless::config::{self, ConfigError};
-use gapless::engine::BookInfo;
+use gapless::engine::{BookInfo, Builder};
+use gapless::{Engine, EngineError};
 use std::ffi::c_char;
 use std::sync::RwLock;
 use std::time::Duration;
@@ -21,16 +21,18 @@ pub extern "C" fn gapless_engine_start(
     config_length: usize,
     engine: *mut gapless_engine,
 ) -> gapless_status {
-    boundary::call(|| {
-        let engine = Place::of(engine)?;
-        let text = boundary::text(config, config_length)?;
-        let invalid =
-            |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
-        let started = config::read(&text).map_err(invalid)?.start().map_err(failure)?;
-        let id = handles::keep(Object::Engine(RwLock::new(started)))?;
-        engine.put(gapless_engine { id });
-        Ok(())
-    })
+    make(config, config_length, engine, |builder| builder.start().map_err(failure))
+}
+
+/// As gapless_engine_start(), but nothing runs before gapless_engine_restart(): who subscribes in
+/// between is given every event.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_engine_build(
+    config: *const c_char,
+    config_length: usize,
+    engine: *mut gapless_engine,
+) -> gapless_status {
+    make(config, config_length, engine, |builder| Ok(builder.build()))
 }
 
 /// Waits until every source was read to its end. The books stay as they ended until the engine
@@ -62,7 +64,7 @@ pub extern "C" fn gapless_engine_free(engine: gapless_engine) -> gapless_status 
     boundary::call(|| handles::free(engine.id, |object| matches!(object, Object::Engine(_))))
 }
 
-/// Begins again after gapless_engine_stop(), with the sources from their beginning. Readers of
+/// Begins, or begins again, with the sources from their beginning. Readers of
 /// before stay GAPLESS_STATE_STALE.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_restart(engine: gapless_engine) -> gapless_status {
@@ -158,7 +160,25 @@ pub extern "C" fn gapless_engine_book_name(
     })
 }
 
-fn failure(error: EngineError) -> Failure {
+fn make(
+    config: *const c_char,
+    config_length: usize,
+    engine: *mut gapless_engine,
+    begin: impl FnOnce(Builder) -> Result<Engine, Failure>,
+) -> gapless_status {
+    boundary::call(|| {
+        let place = Place::of(engine)?;
+        let text = boundary::text(config, config_length)?;
+        let invalid =
+            |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
+        let made = begin(config::read(&text).map_err(invalid)?)?;
+        let id = handles::keep(Object::Engine(RwLock::new(made)))?;
+        place.put(gapless_engine { id });
+        Ok(())
+    })
+}
+
+pub(crate) fn failure(error: EngineError) -> Failure {
     let status = match error {
         EngineError::NoSuchBook { .. } => gapless_status::NoSuchBook,
         EngineError::Ambiguous { .. } => gapless_status::AmbiguousBook,

@@ -6,6 +6,7 @@
 
 use crate::boundary::Failure;
 use crate::changes::Follower;
+use crate::events::Inbox;
 use crate::types::gapless_status;
 use gapless::book::publish::Replica;
 use gapless::{BookReader, Engine, Memory};
@@ -20,8 +21,9 @@ pub(crate) enum Object {
     Reader(BookReader),
     /// Calls on one of these take turns.
     Changes(Mutex<Follower>),
-    /// Much larger than the others.
+    /// These are much larger than the others.
     Replica(Box<Mutex<Replica<Arc<Memory>>>>),
+    Events(Box<Mutex<Inbox>>),
 }
 
 static OBJECTS: std::sync::LazyLock<Slab<Object>> = std::sync::LazyLock::new(Slab::new);
@@ -102,6 +104,19 @@ pub(crate) fn with_replica<T>(
     with(id, |object| match object {
         Object::Replica(replica) => {
             Some(what(&mut replica.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+        _ => None,
+    })
+}
+
+/// Does something with a subscription.
+pub(crate) fn with_events<T>(
+    id: u64,
+    what: impl FnOnce(&mut Inbox) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with(id, |object| match object {
+        Object::Events(events) => {
+            Some(what(&mut events.lock().unwrap_or_else(PoisonError::into_inner)))
         }
         _ => None,
     })

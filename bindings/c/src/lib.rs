@@ -1,9 +1,9 @@
 //! The C interface of gapless: `include/gapless.h`.
 //!
-//! One noun a file: [`engine`], [`reader`], [`changes`], [`replica`], [`regions`]; what a C program
-//! passes and gets is in [`types`], and `boundary` is the only file that touches its pointers.
-//! Invariant: nothing unwinds into C, and no pointer but one that the caller passes in that very
-//! call is followed.
+//! One noun a file: [`engine`], [`reader`], [`changes`], [`replica`], [`regions`], [`events`],
+//! [`views`]; what a C program passes and gets is in [`types`] and [`event`], and `boundary` is the
+//! only file that touches its pointers. Invariant: nothing unwinds into C, and no pointer but one
+//! that the caller passes in that very call is followed.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)] // Follows the caller's pointers.
@@ -12,6 +12,9 @@ mod boundary;
 pub mod changes;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod engine;
+pub mod event;
+#[allow(unsafe_code)] // Unmangled names.
+pub mod events;
 mod handles;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod reader;
@@ -22,3 +25,5 @@ pub mod replica;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod text;
 pub mod types;
+#[allow(unsafe_code)] // Unmangled names.
+pub mod views;

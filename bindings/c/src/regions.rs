@@ -3,6 +3,7 @@
 
 use crate::boundary::{self, Failure, Place, Room};
 use crate::handles::{self, Object};
+use crate::text::ended;
 use crate::types::{gapless_reader, gapless_region, gapless_status};
 use gapless::shm::{Directory, RegionInfo, ShmError};
 use std::ffi::c_char;
@@ -123,14 +124,4 @@ fn unusable(error: &ShmError) -> gapless_region {
 
 fn file<const N: usize>(path: &Path) -> [c_char; N] {
     ended(path.file_name().and_then(|name| name.to_str()).unwrap_or(""))
-}
-
-/// A text with a zero at its end; what does not fit is cut, which no text of a publication is.
-fn ended<const N: usize>(text: &str) -> [c_char; N] {
-    let mut bytes = [0; N];
-    let room = bytes.len().saturating_sub(1);
-    for (place, byte) in bytes.iter_mut().take(room).zip(text.bytes()) {
-        *place = byte as c_char;
-    }
-    bytes
 }

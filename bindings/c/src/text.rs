@@ -20,7 +20,7 @@ pub extern "C" fn gapless_version() -> *const c_char {
 /// The name of a status, like "GAPLESS_STATUS_NOT_LIVE". Static; never null.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_status_name(status: i32) -> *const c_char {
-    const NAMES: [&CStr; 20] = [
+    const NAMES: [&CStr; 22] = [
         c"GAPLESS_STATUS_OK",
         c"GAPLESS_STATUS_INVALID_POINTER",
         c"GAPLESS_STATUS_INVALID_TEXT",
@@ -41,6 +41,8 @@ pub extern "C" fn gapless_status_name(status: i32) -> *const c_char {
         c"GAPLESS_STATUS_NOT_PUBLISHED",
         c"GAPLESS_STATUS_TOO_DEEP",
         c"GAPLESS_STATUS_SHARED_MEMORY",
+        c"GAPLESS_STATUS_ENDED",
+        c"GAPLESS_STATUS_TOO_SLOW",
     ];
     let known = usize::try_from(status).ok().and_then(|status| NAMES.get(status));
     known.unwrap_or(&c"unknown status").as_ptr()
@@ -93,4 +95,14 @@ pub extern "C" fn gapless_decimal(
         Room::of(buffer, capacity)?.put(text.into_iter().map(|byte| byte as c_char))
     });
     if written == gapless_status::Ok { buffer } else { c"".as_ptr() }
+}
+
+/// A text with a zero at its end; what does not fit is cut, which no text of ours is.
+pub(crate) fn ended<const N: usize>(text: &str) -> [c_char; N] {
+    let mut bytes = [0; N];
+    let room = bytes.len().saturating_sub(1);
+    for (place, byte) in bytes.iter_mut().take(room).zip(text.bytes()) {
+        *place = byte as c_char;
+    }
+    bytes
 }

@@ -50,6 +50,10 @@ pub enum gapless_status {
     TooDeep = 18,
     /// A folder or file of shared memory cannot be used; gapless_last_error() says why.
     SharedMemory = 19,
+    /// Nothing more comes: the engine was stopped, or has read everything.
+    Ended = 20,
+    /// The receiver was too slow and is given nothing more.
+    TooSlow = 21,
 }
 
 /// State of a book.
@@ -97,6 +101,26 @@ pub struct gapless_changes {
 pub struct gapless_replica {
     /// 0 is never given out.
     pub id: u64,
+}
+
+/// A subscription to events of an engine. Free it with gapless_events_free().
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct gapless_events {
+    /// 0 is never given out.
+    pub id: u64,
+}
+
+/// What a subscription was given and was not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct gapless_event_counts {
+    /// Events that it was given.
+    pub received: u64,
+    /// Events that it lost.
+    pub missed: u64,
+    /// Events that later ones of the same name and topic replaced.
+    pub replaced: u64,
 }
 
 /// A price with what stands there; value = number / 10^scale, scales in gapless_standing.

@@ -8,7 +8,10 @@ fn the_header_is_made_from_the_sources() {
     let config = cbindgen::Config::from_file(crate_dir.join("cbindgen.toml")).unwrap();
     let mut made = Vec::new();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "text", "engine", "reader", "changes", "replica", "regions"] {
+    for file in [
+        "types", "text", "engine", "reader", "changes", "replica", "regions", "event", "events",
+        "views",
+    ] {
         builder = builder.with_src(crate_dir.join(format!("src/{file}.rs")));
     }
     builder.generate().unwrap().write(&mut made);

@@ -1,6 +1,9 @@
 //! The interface as users have it: installed, found by pkg-config and by CMake, with every warning
 //! of a C and a C++ compiler an error, run on the samples, also under ASan and valgrind.
 
+#[path = "../../../crates/gapless/examples/market_maker.rs"]
+#[allow(dead_code, reason = "its main is for people")]
+mod market_maker;
 #[allow(dead_code, reason = "the other test needs more of it")]
 #[path = "ffi/writer.rs"]
 mod writer;
@@ -15,6 +18,11 @@ const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 const LANGUAGES: [(&str, &str, &str); 2] = [("cc", "-std=c11", "c"), ("c++", "-std=c++17", "cpp")];
 /// As above, of later years: the headers have more in them.
 const LATER: [(&str, &str, &str); 2] = [("cc", "-std=c17", "c"), ("c++", "-std=c++20", "cpp")];
+
+/// Those that this machine has a compiler for.
+fn languages() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    LANGUAGES.into_iter().filter(|(compiler, ..)| has(compiler))
+}
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -130,11 +138,11 @@ fn examples_found_by_pkg_config_see_the_books_of_a_replay() {
     let installed = Installed::new("pkg-config");
     let first = expected_first();
     let mut tops = Vec::new();
-    for language in LANGUAGES.into_iter().chain(LATER) {
+    for language in languages().chain(LATER.into_iter().filter(|of| has(of.0))) {
         let built = installed.compile(language, "first_book", &[]);
         assert_eq!(done(&mut installed.program(built)), first);
     }
-    for language in LANGUAGES {
+    for language in languages() {
         tops.push(done(
             installed.program(installed.compile(language, "top", &[])).arg(config(&samples())),
         ));
@@ -147,7 +155,7 @@ fn examples_found_by_pkg_config_see_the_books_of_a_replay() {
 
 #[test]
 fn examples_found_by_cmake_run_with_either_library() {
-    if !has("cmake") {
+    if !has("cmake") || !has("c++") {
         return;
     }
     let installed = Installed::new("cmake");
@@ -181,7 +189,7 @@ fn examples_are_clean_under_asan_and_valgrind() {
     }
     let installed = Installed::new("clean");
     let sample = config(&format!("{}okx.cap.zst", samples()));
-    for language in LANGUAGES {
+    for language in languages() {
         let plain = installed.compile(language, "top", &[]);
         let seen = done(installed.program(&plain).arg(&sample));
         let asan = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -192,6 +200,96 @@ fn examples_are_clean_under_asan_and_valgrind() {
             valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
             valgrind.args(["--errors-for-leak-kinds=definite", "--"]);
             assert_eq!(done(valgrind.arg(plain).arg(&sample)), seen);
+        }
+    }
+}
+
+/// What the example of events prints of a recording.
+fn expected_events(config: &str) -> String {
+    use gapless::events::{Body, Topic};
+    let mut engine = gapless::config::read(config).unwrap().build();
+    let interest = gapless::engine::Interest::in_topics([Topic::Trades, Topic::States]);
+    let mut events = engine.subscribe(&interest.capacity(1 << 20)).unwrap();
+    engine.start().unwrap();
+    let mut lines = String::new();
+    while let Ok(received) = events.next() {
+        let gapless::engine::Received::Event(event) = received else { panic!("{received:?}") };
+        let line = match event.body {
+            Body::Trade(trade) => {
+                let name = events.name(event.instrument).unwrap();
+                let side = match trade.taker {
+                    gapless::book::event::TakerSide::Unknown => "?",
+                    gapless::book::event::TakerSide::Buy => "buy",
+                    gapless::book::event::TakerSide::Sell => "sell",
+                };
+                format!("{name} {side} {} at {}\n", trade.size, trade.price)
+            }
+            Body::State(state) => {
+                let name = events.name(state.book).unwrap();
+                let code = match state.state {
+                    gapless::book::local::State::Live => 0,
+                    gapless::book::local::State::Syncing => 1,
+                    gapless::book::local::State::Stale => 2,
+                    gapless::book::local::State::Failed => 3,
+                };
+                format!("{name} state {code}\n")
+            }
+            _ => String::new(),
+        };
+        lines.push_str(&line);
+    }
+    lines
+}
+
+#[test]
+fn events_are_those_that_rust_is_given() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("events");
+    let sample = config(&format!("{}okx.cap.zst", samples()));
+    let expected = expected_events(&sample);
+    assert!(expected.contains(" state 0\n") && expected.contains(" buy "), "{expected}");
+    for language in languages() {
+        let program = installed.compile(language, "events", &[]);
+        let printed = done(installed.program(program).arg(&sample));
+        assert!(printed == expected, "{language:?}: {printed}\nexpected: {expected}");
+    }
+}
+
+/// Quotes of the market maker in Rust, by the number of the message that they stand after.
+fn quoted(lines: &str) -> Vec<(i64, &str)> {
+    let line = |line| -> Option<(i64, &str)> {
+        let (seq, quotes) = str::split_once(line, ' ')?;
+        Some((seq.parse().ok()?, quotes))
+    };
+    lines.lines().map(|text| line(text).unwrap_or_else(|| panic!("{text}"))).collect()
+}
+
+#[test]
+fn market_makers_of_all_languages_end_with_the_same_quotes() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("market-maker");
+    let path = format!("{}okx.cap.zst", samples());
+    let name = "okx:BTC-USDT-SWAP";
+    let mut ours = Vec::new();
+    let speed = gapless::replay::pace::Speed::Max;
+    market_maker::trade(std::slice::from_ref(&path), name, speed, &mut ours).unwrap();
+    let ours = String::from_utf8(ours).unwrap();
+    let ours = quoted(&ours);
+    let (_, last) = *ours.last().unwrap();
+    assert_ne!(last, "- -");
+    for language in languages() {
+        let program = installed.compile(language, "market_maker", &[]);
+        let printed = done(installed.program(program).arg(config(&path)).arg(name));
+        let printed = quoted(&printed);
+        assert_eq!(printed.last().unwrap().1, last, "{language:?}");
+        for (seq, quotes) in &printed {
+            let same: Vec<_> = ours.iter().filter(|(of, _)| of == seq).collect();
+            let is_same = same.iter().any(|(_, of)| of == quotes);
+            assert!(same.is_empty() || *quotes == "- -" || is_same, "{language:?} {seq}: {quotes}");
         }
     }
 }
@@ -210,7 +308,7 @@ fn another_process_attaches_to_what_an_engine_shares() {
     engine.join();
     let mut books = engine.books();
     books.sort_by_key(gapless::engine::BookInfo::full_name);
-    for language in LANGUAGES {
+    for language in languages() {
         let attach = installed.compile(language, "attach", &[]);
         let listed = done(installed.program(&attach).arg(folder.text()));
         let mut listed: Vec<_> = listed.lines().collect();
@@ -236,7 +334,8 @@ fn another_process_follows_a_writer() {
     let (folder, is_done) = (Folder::new(), AtomicBool::new(false));
     let mut writer = Writer::new(&folder, &gapless::book::publish::Config::default());
     writer.publish();
-    let programs = LANGUAGES.map(|language| installed.compile(language, "attach", &[]));
+    let programs =
+        languages().map(|language| installed.compile(language, "attach", &[])).collect::<Vec<_>>();
     let followed = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
@@ -246,7 +345,7 @@ fn another_process_follows_a_writer() {
         });
         let follow =
             |path| installed.program(path).arg(folder.text()).args([writer::NAME, "20"]).output();
-        let followed = programs.each_ref().map(|path| follow(path).unwrap());
+        let followed: Vec<_> = programs.iter().map(|path| follow(path).unwrap()).collect();
         is_done.store(true, Ordering::Relaxed);
         followed
     });

@@ -7,13 +7,16 @@ use crate::pointers::text_at;
 use crate::writer::{Folder, NAME};
 use gapless_c::changes::*;
 use gapless_c::engine::*;
+use gapless_c::event::gapless_event;
+use gapless_c::events::*;
 use gapless_c::reader::*;
 use gapless_c::regions::*;
 use gapless_c::replica::*;
 use gapless_c::text::*;
 use gapless_c::types::*;
+use gapless_c::views::*;
 use std::collections::BTreeMap;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, Mutex};
 
@@ -33,9 +36,10 @@ pub enum Kind {
     Reader,
     Changes,
     Replica,
+    Events,
 }
 
-const KINDS: [Kind; 4] = [Kind::Engine, Kind::Reader, Kind::Changes, Kind::Replica];
+const KINDS: [Kind; 5] = [Kind::Engine, Kind::Reader, Kind::Changes, Kind::Replica, Kind::Events];
 
 /// Handles that live, and some that did.
 #[derive(Debug, Default)]
@@ -200,7 +204,7 @@ impl World {
         let id = match one(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap_or(0) {
             0 => one(&handles.freed),
             1 => {
-                let kind = one(&[0, 1, 2, 3]).unwrap_or(0) as usize;
+                let kind = one(&[0, 1, 2, 3, 4]).unwrap_or(0) as usize;
                 one(&handles.live[kind])
             }
             2 => one(&[0, 1, u64::MAX, u64::MAX / 3, 1 << 32, 1 << 40, 77]),
@@ -331,6 +335,7 @@ fn free(kind: Kind, id: u64) -> gapless_status {
         Kind::Reader => gapless_reader_free(gapless_reader { id }),
         Kind::Changes => gapless_changes_free(gapless_changes { id }),
         Kind::Replica => gapless_replica_free(gapless_replica { id }),
+        Kind::Events => gapless_events_free(gapless_events { id }),
     }
 }
 
@@ -356,6 +361,56 @@ fn engine(world: &mut World) -> gapless_engine {
 fn reader(world: &mut World) -> gapless_reader {
     gapless_reader { id: world.handle(Kind::Reader).id }
 }
+
+fn events(world: &mut World) -> gapless_events {
+    gapless_events { id: world.handle(Kind::Events).id }
+}
+
+extern "C-unwind" fn goes_on(event: *const gapless_event, _: *mut c_void) -> i32 {
+    assert!(!event.is_null());
+    0
+}
+
+extern "C-unwind" fn stops(_: *const gapless_event, _: *mut c_void) -> i32 {
+    1
+}
+
+/// Uses the handle whose number it is given, while that gives it an event.
+extern "C-unwind" fn reenters(_: *const gapless_event, user: *mut c_void) -> i32 {
+    let events = gapless_events { id: user as u64 };
+    let mut counts = gapless_event_counts::default();
+    assert_ne!(gapless_events_counts(events, &raw mut counts), gapless_status::Internal);
+    assert_ne!(gapless_events_run(events, 0, Some(stops), user), gapless_status::Internal);
+    0
+}
+
+extern "C-unwind" fn panics(_: *const gapless_event, _: *mut c_void) -> i32 {
+    // Without the words that a panic prints.
+    std::panic::resume_unwind(Box::new("on purpose"))
+}
+
+fn run(world: &mut World) -> gapless_status {
+    let events = events(world);
+    let user = events.id as usize as *mut c_void;
+    let callback = match world.random.below(6) {
+        0 => {
+            world.good.1 = false;
+            None
+        }
+        1 => {
+            let status = gapless_events_run(events, 0, Some(panics), user);
+            // It was called, and that was told.
+            let is_told = status == gapless_status::Internal;
+            return if is_told { gapless_status::Ok } else { status };
+        }
+        2 => Some(stops as EventCallback),
+        3 => Some(reenters as EventCallback),
+        _ => Some(goes_on as EventCallback),
+    };
+    gapless_events_run(events, world.random.below(99) as u64, callback, user)
+}
+
+type EventCallback = extern "C-unwind" fn(*const gapless_event, *mut c_void) -> i32;
 
 fn replica(world: &mut World) -> gapless_replica {
     gapless_replica { id: world.handle(Kind::Replica).id }
@@ -390,6 +445,14 @@ calls! {
         text_at(gapless_decimal(number, scale, buffer, room));
         gapless_status::Ok
     },
+    gapless_microprice * 4: |w| {
+        let mut level = || gapless_level {
+            price: i64::MIN >> w.random.below(64),
+            size: i64::MAX >> w.random.below(64),
+        };
+        let (bid, ask) = (level(), level());
+        gapless_microprice(bid, ask, w.random.below(9) as u8, w.out())
+    },
     gapless_reason_name * 10: |w| {
         let (reason, (buffer, room)) = (w.random.below(256) as u8, w.rooms(40));
         gapless_reason_name(reason, buffer, room, w.out())
@@ -404,10 +467,35 @@ calls! {
         let (text, length) = w.text(&config);
         made(w, Kind::Engine, |_, place| gapless_engine_start(text, length, place))
     },
+    gapless_engine_build * 4: |w| {
+        let config = w.config.clone();
+        let (text, length) = w.text(&config);
+        made(w, Kind::Engine, |_, place| gapless_engine_build(text, length, place))
+    },
+    gapless_engine_subscribe * 4: |w| {
+        let (topics, slow) = (w.random.below(40) as u32, w.random.below(4) as u32);
+        let (names, length) = w.text("okx:BTC-USDT-SWAP\nokx:BTC-USDT");
+        let capacity = [0, 1, 16, usize::MAX >> 60][w.random.below(4)];
+        let engine = engine(w);
+        made(w, Kind::Events, |_, place| {
+            gapless_engine_subscribe(engine, topics, names, length, capacity, slow, place)
+        })
+    },
+    gapless_events_next * 20: |w| {
+        let at_most = w.random.below(99) as u64;
+        gapless_events_next(events(w), at_most, w.out())
+    },
+    gapless_events_run * 20: run,
+    gapless_events_name * 4: |w| {
+        let (number, (buffer, room)) = (w.random.below(20) as u32, w.rooms(80));
+        gapless_events_name(events(w), number, buffer, room, w.out())
+    },
+    gapless_events_counts * 4: |w| gapless_events_counts(events(w), w.out()),
+    gapless_events_free * 4: |w| w.free(Kind::Events),
     gapless_engine_join * 1: |w| gapless_engine_join(engine(w)),
     gapless_engine_stop * 1: |w| gapless_engine_stop(engine(w)),
     gapless_engine_restart * 1: |w| {
-        if !w.random.is_one_in(20) {
+        if !w.random.is_one_in(4) {
             w.good.0 = false;
             return gapless_engine_restart(gapless_engine { id: 0 });
         }

@@ -5,6 +5,7 @@ use gapless_c::engine::*;
 use gapless_c::reader::*;
 use gapless_c::text::*;
 use gapless_c::types::*;
+use gapless_c::views::gapless_microprice;
 use std::ffi::c_char;
 use std::ptr::{null, null_mut};
 
@@ -175,4 +176,39 @@ fn a_reader_outlives_its_engine_and_says_so() {
     assert_eq!(gapless_reader_top(reader, &raw mut top), gapless_status::NotLive);
     assert_eq!(top, gapless_top::default(), "untouched");
     assert_eq!(gapless_reader_free(reader), gapless_status::Ok);
+}
+
+#[test]
+fn the_microprice_is_exact_or_refused() {
+    let level = |price, size| gapless_level { price, size };
+    let of = |bid, ask, decimals| {
+        let mut price = -1;
+        let status = gapless_microprice(bid, ask, decimals, &raw mut price);
+        (status, price)
+    };
+    let refused = (gapless_status::InvalidArgument, -1);
+    assert_eq!(of(level(100, 3), level(101, 1), 2), (gapless_status::Ok, 10_075));
+    assert_eq!(of(level(-2, 1), level(-1, 1), 0), (gapless_status::Ok, -1), "halves up");
+    assert_eq!(of(level(100, 0), level(101, 1), 0), refused);
+    assert_eq!(of(level(100, 1), level(101, -1), 0), refused);
+    assert_eq!(of(level(100, 1), level(101, 1), 7), refused);
+    assert_eq!(of(level(i64::MAX, 1), level(i64::MAX, 1), 1), refused);
+    assert_eq!(of(level(i64::MIN, 1), level(i64::MIN, 1), 0).1, i64::MIN);
+}
+
+#[test]
+fn decimals_are_written_whole_or_not_at_all() {
+    let written = |number, scale, room: usize| {
+        let mut text = [0 as c_char; GAPLESS_DECIMAL_BYTES];
+        let at = gapless_decimal(number, scale, text.as_mut_ptr(), room);
+        text_at(at)
+    };
+    assert_eq!(written(912_380, 1, GAPLESS_DECIMAL_BYTES), "91238");
+    assert_eq!(written(912_385, 1, 8), "91238.5");
+    assert_eq!(written(912_385, 1, 7), "");
+    assert_eq!(written(i64::MIN, 18, GAPLESS_DECIMAL_BYTES), "-9.223372036854775808");
+    assert_eq!(written(-1, 18, GAPLESS_DECIMAL_BYTES), "-0.000000000000000001");
+    assert_eq!(written(i64::MIN, 0, GAPLESS_DECIMAL_BYTES), "-9223372036854775808");
+    assert_eq!(written(1, 19, GAPLESS_DECIMAL_BYTES), "");
+    assert_eq!(text_at(gapless_decimal(1, 0, null_mut(), 9)), "");
 }
