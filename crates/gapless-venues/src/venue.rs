@@ -220,7 +220,7 @@ pub trait Venue: Wiring {
         true
     }
 
-    /// What to send when nothing was received for so many milliseconds; `None` where the server
+    /// What to send when nothing was sent for so many milliseconds; `None` where the server
     /// pings. An empty text stands for a WebSocket ping frame.
     fn keepalive(&self) -> Option<(u64, &'static str)> {
         None

@@ -213,6 +213,7 @@ impl<V: Venue> Session<V> {
         self.disconnect(handler);
         self.open = true;
         self.epoch += 1;
+        self.last_sent_ns = NO_TIME;
         self.line.attribution.reset();
         self.line.pushed.clear();
         self.line.requests.clear();
@@ -477,9 +478,9 @@ impl<V: Venue> Session<V> {
     /// Tells the time: keep-alives, overdue snapshots, and resyncs that had to wait.
     pub fn tick<H: Handler>(&mut self, now_ns: i64, handler: &mut H) {
         if let Some((after_ms, text)) = self.venue.keepalive() {
-            let quiet = self.last_recv_ns.max(self.last_sent_ns);
             let after_ns = i64::try_from(after_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-            if self.open && now_ns.saturating_sub(quiet) >= after_ns {
+            // A server may count what it was sent, whatever it sends.
+            if self.open && now_ns.saturating_sub(self.last_sent_ns) >= after_ns {
                 self.last_sent_ns = now_ns;
                 handler.action(&Action::Send(text));
             }
