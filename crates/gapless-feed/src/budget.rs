@@ -81,6 +81,18 @@ impl Budget {
         self.note(now, units.saturating_sub(self.sum));
     }
 
+    /// Units of a window.
+    #[must_use]
+    pub const fn most(&self) -> u32 {
+        self.rate.count
+    }
+
+    /// Nothing is spent any more.
+    pub fn clear(&mut self) {
+        self.spent.clear();
+        self.sum = 0;
+    }
+
     /// Units spent in the window that ends now.
     pub fn used(&mut self, now: i64) -> u32 {
         self.forget(now);

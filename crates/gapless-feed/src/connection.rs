@@ -9,6 +9,7 @@
 use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::command::ConnId;
+use crate::rng::Rng;
 use crate::source::TopicConfig;
 use gapless_venues::live::{Acks, Live};
 use gapless_venues::registry::AnySession;
@@ -26,6 +27,12 @@ pub const PING_AFTER_NS: i64 = 10_000_000_000;
 pub const PONG_NS_MAX: i64 = 5_000_000_000;
 /// A request without an answer for so long: the connection is given up, ns.
 pub const ACK_NS_MAX: i64 = 10_000_000_000;
+/// A request that was refused for now is not made again before so long, ns.
+pub const LATER_NS_MIN: i64 = 1_000_000_000;
+/// A request that cannot be sent for so long is better sent on another connection, ns.
+pub const STARVED_NS: i64 = 10_000_000_000;
+/// How often the time doubles after which silence is a fault.
+const QUIET_MAX: u32 = 6;
 /// Requests that wait to be sent; with more the connection is given up.
 pub const OUTBOX_MAX: usize = 4_096;
 
@@ -103,6 +110,12 @@ pub(crate) struct Connection {
     pub renew: Vec<usize>,
     pub last_why: String,
     pub connects: u64,
+    /// Which key the attempt was made with.
+    pub key_no: u32,
+    /// When it was replaced; to be closed.
+    pub retired: Option<i64>,
+    /// How often it was given up for silence since it was lively.
+    pub quiet: u32,
     place: u32,
     attempt: u32,
     outbox: VecDeque<Request>,
@@ -115,6 +128,13 @@ pub(crate) struct Connection {
     pinged: i64,
     next_poll: i64,
     proven: bool,
+    /// When it is to be replaced.
+    old_at: i64,
+    /// Longest silence since it opened.
+    longest: i64,
+    /// No request before.
+    hold_until: i64,
+    later: Backoff,
 }
 
 impl Connection {
@@ -129,6 +149,9 @@ impl Connection {
             renew: Vec::new(),
             last_why: String::new(),
             connects: 0,
+            key_no: 0,
+            retired: None,
+            quiet: 0,
             place,
             attempt: 0,
             outbox: VecDeque::new(),
@@ -141,6 +164,10 @@ impl Connection {
             pinged: 0,
             next_poll: i64::MIN,
             proven: false,
+            old_at: i64::MAX,
+            longest: 0,
+            hold_until: i64::MIN,
+            later: Backoff::default(),
         }
     }
 
@@ -165,8 +192,15 @@ impl Connection {
         self.conn()
     }
 
-    /// It is open: everything that was known of the last attempt is void.
-    pub fn open(&mut self, now: i64) {
+    /// It is open: everything that was known of the last attempt is void. It is to be replaced
+    /// after `life` ns.
+    pub fn open(&mut self, now: i64, life: Option<i64>) {
+        self.old_at = life.map_or(i64::MAX, |life| now.saturating_add(life));
+        self.retired = None;
+        self.longest = 0;
+        self.hold_until = i64::MIN;
+        // They are counted by connection.
+        self.subscribes.clear();
         self.phase = Phase::Open(now);
         self.connects += 1;
         (self.heard, self.data, self.pinged) = (now, now, i64::MIN);
@@ -256,14 +290,67 @@ impl Connection {
         self.outbox.extend(requests.map(|(id, text)| Request { id, text }));
     }
 
-    /// A frame that goes out at once, whatever waits; it counts all the same.
-    pub fn urgent(&mut self, now: i64) {
-        self.sends.note(now, 1);
+    /// Whether a frame may go out at once, whatever waits; it counts all the same. Of a flood of
+    /// questions not all are answered.
+    pub fn urgent(&mut self, now: i64) -> bool {
+        // One more than what is left to requests: those never keep an answer back.
+        let fits = self.sends.used(now) <= self.sends.most();
+        if fits {
+            self.sends.note(now, 1);
+        }
+        fits
+    }
+
+    /// The venue wants to be asked later.
+    pub fn come_later(&mut self, now: i64, rng: &mut Rng) {
+        let wait = LATER_NS_MIN.saturating_add(self.later.failed(rng));
+        self.hold_until = self.hold_until.max(now.saturating_add(wait));
+    }
+
+    /// Whether `renew` is to be acted on: what waits already goes first, so that a topic is not
+    /// asked for twice.
+    pub fn may_renew(&self) -> bool {
+        !self.renew.is_empty() && self.outbox.is_empty()
+    }
+
+    /// Whether what waits cannot be sent for long.
+    pub fn is_starved(&mut self, now: i64) -> bool {
+        !self.outbox.is_empty() && self.subscribes.ready(now, 1).saturating_sub(now) >= STARVED_NS
+    }
+
+    /// Whether it is time to replace it.
+    pub const fn is_old(&self, now: i64) -> bool {
+        now >= self.old_at
+    }
+
+    /// Whether it is silent for so long that it must be broken. Where nothing can be said to come
+    /// often (liquidations, a dead symbol), it is not opened anew for ever.
+    pub fn is_silent_for_long(&self, silence: i64, now: i64) -> bool {
+        let most = silence.saturating_mul(1 << self.quiet.min(QUIET_MAX));
+        now.saturating_sub(self.data) >= most
+    }
+
+    /// Looks whether it is lively, so that its next silence says something.
+    pub fn note_silence(&mut self, silence: i64, since: i64, now: i64) {
+        self.longest = self.longest.max(now.saturating_sub(self.data));
+        let shown = now.saturating_sub(since) >= silence.saturating_mul(10);
+        if shown && self.longest < silence {
+            self.quiet = 0;
+        }
+    }
+
+    /// Topics that the venue refused.
+    pub fn refused_topics(&self) -> Vec<usize> {
+        let refused = self.refused.iter().enumerate().filter(|(_, no)| **no);
+        refused.map(|(topic, _)| topic).collect()
     }
 
     /// The next request that may be sent now.
     pub fn next_request(&mut self, now: i64) -> Option<Request> {
         self.outbox.front()?;
+        if now < self.hold_until {
+            return None;
+        }
         if self.sends.ready(now, 1) > now || self.subscribes.take(now, 1).is_err() {
             return None;
         }
@@ -286,7 +373,7 @@ impl Connection {
         if self.outbox.is_empty() {
             return i64::MAX;
         }
-        self.sends.ready(now, 1).max(self.subscribes.ready(now, 1))
+        self.sends.ready(now, 1).max(self.subscribes.ready(now, 1)).max(self.hold_until)
     }
 
     /// A request was answered.
@@ -296,14 +383,14 @@ impl Connection {
         let at = found.or(if id.is_none() { Some(0) } else { None });
         if let Some(pending) = at.and_then(|at| self.pending.get_mut(at)) {
             pending.left = pending.left.saturating_sub(1);
+            self.later.healed();
         }
         self.pending.retain(|pending| pending.left > 0);
     }
 
-    /// A request was refused: which one, as far as it can be told.
+    /// A request was refused: which one. Requests are answered in their order.
     pub fn refused_request(&mut self, id: Option<u64>) -> Option<u64> {
-        let only = if self.pending.len() == 1 { self.pending.first().map(|p| p.id) } else { None };
-        let id = id.or(only)?;
+        let id = id.or(self.pending.first().map(|pending| pending.id))?;
         self.pending.retain(|pending| pending.id != id);
         Some(id)
     }
@@ -339,9 +426,16 @@ impl Connection {
         let is = |topic: &TopicConfig| {
             let parts = name.strip_prefix(topic.channel.as_str());
             parts.and_then(|rest| rest.strip_prefix([':', '.'])) == Some(topic.symbol.as_str())
-                || name.contains(&topic.channel) && name.contains(&topic.symbol)
         };
-        self.wanted.topics.iter().position(is)
+        let topics = || self.wanted.topics.iter();
+        // Else the longest that is in it: one symbol's name may hold another's.
+        let within =
+            |topic: &TopicConfig| name.contains(&topic.channel) && name.contains(&topic.symbol);
+        let closest = || {
+            let found = topics().enumerate().filter(|(_, topic)| within(topic));
+            found.max_by_key(|(_, topic)| topic.symbol.len() + topic.channel.len())
+        };
+        topics().position(is).or_else(|| closest().map(|(at, _)| at))
     }
 
     /// Position of a book's topic.

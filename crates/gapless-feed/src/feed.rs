@@ -10,31 +10,32 @@
 //! live as the first's, what was shown of the first is shown of the second
 //! ([`Watcher::moved`]), and the first is closed.
 
+mod pair;
 mod refusals;
+mod requests;
 
-use crate::backoff::Backoff;
+pub use pair::REPLACE_NS_MAX;
+
 use crate::command::{Command, ConnId, FetchId, Why, redacted};
 use crate::connection::{CONNECT_NS_MAX, Connection, Phase, Wanted};
-use crate::fetches::{Fetches, Job, Purpose};
+use crate::fetches::Fetches;
 use crate::gate::SharedGate;
 use crate::rng::Rng;
 use crate::source::{LINES_MAX, Secret, SourceConfig, TOPICS_MAX, TopicConfig};
 use crate::tap::{Deed, Tap};
 use gapless_book::lines::LineNo;
-use gapless_book::local::{Reason, State};
-use gapless_venues::books::{BookEntry, BookId, Books};
+use gapless_book::local::Reason;
+use gapless_venues::books::{BookId, Books};
 use gapless_venues::live::{Acks, Lost};
-use gapless_venues::registry::AnySession;
+use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{LineId, Watcher, Wire};
-use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic};
+use gapless_venues::venue::Topic;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 /// Time between two looks at timers that need not be exact, ns.
 pub const COARSE_NS: i64 = 100_000_000;
-/// A replacement that is not ready after so long takes over as it is, ns.
-pub const REPLACE_NS_MAX: i64 = 30_000_000_000;
 
 /// Why a source cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +130,9 @@ pub struct Feed {
     rng: Rng,
     next_coarse: i64,
     key: Option<Secret>,
+    /// Counts the keys, and the requests made before the last one.
+    key_no: u32,
+    key_since: FetchId,
     is_stopped: bool,
     counters: Counters,
 }
@@ -184,6 +188,8 @@ impl Feed {
             rng: Rng::new(seed),
             next_coarse: i64::MIN,
             key,
+            key_no: 0,
+            key_since: FetchId(0),
             is_stopped: false,
             counters: Counters::default(),
         })
@@ -234,12 +240,13 @@ impl Feed {
         let all = 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         let homes: Vec<u32> = all.filter(|at| self.home(*at) == *at).collect();
         for (at, place) in (0u32..).zip(&mut self.places) {
-            if at.is_multiple_of(2) {
-                let is_home = homes.contains(&at);
+            if homes.contains(&at) {
                 watcher.line(LineId(at));
-                for topic in Arc::clone(&place.wanted.topics).iter().filter(|_| is_home) {
+                for topic in Arc::clone(&place.wanted.topics).iter() {
                     place.session.expect(topic.topic(), watcher);
                 }
+            }
+            if at.is_multiple_of(2) {
                 place.phase = Phase::Waiting(now);
             } else {
                 place.is_standby = true;
@@ -353,11 +360,13 @@ impl Feed {
     /// A connection is open.
     pub fn opened<W: Watcher>(&mut self, conn: ConnId, now: i64, watcher: &mut W) {
         let home = self.home(conn.place);
+        // What was opened together shall not be replaced together.
+        let early = self.config.lifetime_ns.map(|life| life - self.rng.up_to(life / 24));
         let Some(place) = self.current(conn) else { return self.close_unknown(conn) };
         if !matches!(place.phase, Phase::Connecting(_)) {
             return;
         }
-        place.open(now);
+        place.open(now, early);
         watcher.line(LineId(home));
         watcher.wire(now, &Wire::Opened(&place.wanted.shown));
         self.with(conn.place, watcher, |place, tap| {
@@ -369,15 +378,6 @@ impl Feed {
         self.next_coarse = self.next_coarse.min(now.saturating_add(COARSE_NS));
         self.act(conn.place, now, watcher);
         self.flush(conn.place, now, watcher);
-    }
-
-    /// Subscribes over HTTP, where that is how it is done.
-    fn subscribe_beside(&mut self, at: u32, now: i64) {
-        let Some(place) = self.places.get(at as usize) else { return };
-        let topics: Vec<_> = place.wanted.topics.iter().map(TopicConfig::topic).collect();
-        for (path, body) in place.session.wiring().post_subscribe(&topics, 1) {
-            self.post(at, path, body, now);
-        }
     }
 
     /// A text frame came.
@@ -439,7 +439,10 @@ impl Feed {
         };
         let Some(place) = self.places.get_mut(conn.place as usize) else { return };
         let wait = match why {
-            Why::Refused { status: 401 | 403, .. } => return self.fail(conn.place, watcher),
+            // Unless it was the key of before that was refused.
+            Why::Refused { status: 401 | 403, .. } if place.key_no == self.key_no => {
+                return self.fail(conn.place, watcher);
+            }
             Why::Refused { status: 418 | 429, retry_after_s } => {
                 self.fetches.gate().lock().ban(now, named(*retry_after_s));
                 place.backoff.refused(named(*retry_after_s), &mut self.rng)
@@ -448,102 +451,7 @@ impl Feed {
             _ => place.backoff.failed(&mut self.rng),
         };
         place.phase = Phase::Waiting(now.saturating_add(wait));
-        self.other_takes_over(conn.place, now, watcher);
-    }
-
-    /// An HTTP request was answered.
-    pub fn answered<W: Watcher>(
-        &mut self,
-        id: FetchId,
-        answer: &HttpAnswer<'_>,
-        now: i64,
-        watcher: &mut W,
-    ) {
-        let Some(job) = self.fetches.take(id) else { return };
-        let Some(speaker) = self.places.first() else { return };
-        let verdict = speaker.session.rest_verdict(answer);
-        let used = speaker.session.wiring().used_weight(answer);
-        if let Some(used) = used {
-            self.fetches.gate().lock().counted(now, used);
-        }
-        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        match verdict {
-            RestVerdict::Ok => return self.deliver(job, answer.body, now, watcher),
-            RestVerdict::StopAll { wait_ms } => {
-                self.fetches.gate().lock().ban(now, Some(ns(wait_ms)));
-                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
-            }
-            RestVerdict::Auth => {
-                for place in job.places {
-                    self.fail(place, watcher);
-                }
-            }
-            RestVerdict::Refused => {
-                self.fetches.gate().lock().answered();
-                self.refuse_job(&job, watcher);
-            }
-            RestVerdict::Retry { wait_ms } => {
-                let is_failure = answer.status >= 500;
-                let mut gate = self.fetches.gate().lock();
-                if is_failure {
-                    gate.failed(now)
-                } else {
-                    gate.answered()
-                };
-                drop(gate);
-                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
-            }
-            _ => self.fetches.again(job, now, 0, &mut self.rng),
-        }
-        self.counters.fetches_failed += 1;
-        self.ask(now);
-    }
-
-    /// An HTTP request has no answer and will have none.
-    pub fn fetch_failed(&mut self, id: FetchId, now: i64) {
-        if let Some(job) = self.fetches.take(id) {
-            self.lost_fetch(job, now);
-            self.ask(now);
-        }
-    }
-
-    fn lost_fetch(&mut self, job: Job, now: i64) {
-        self.counters.fetches_failed += 1;
-        self.fetches.gate().lock().failed(now);
-        self.fetches.again(job, now, 0, &mut self.rng);
-    }
-
-    /// Gives a body to those who asked for it.
-    fn deliver<W: Watcher>(&mut self, job: Job, body: &[u8], now: i64, watcher: &mut W) {
-        let url = format!("{}{}", self.rest_base, job.path);
-        let mut rejects = 0;
-        let mut is_first = true;
-        for at in &job.places {
-            if !self.places.get(*at as usize).is_some_and(Connection::is_open) {
-                continue;
-            }
-            watcher.line(LineId(self.home(*at)));
-            if std::mem::take(&mut is_first) {
-                watcher.wire(now, &Wire::Answer { url: &redacted(&url), body });
-            }
-            let read = self.with(*at, watcher, |place, tap| {
-                place.session.rest(now, &url, body, tap);
-                if tap.data && place.is_polled() {
-                    place.hear(now);
-                    place.has_data(now);
-                }
-                tap.rejects
-            });
-            rejects += read.unwrap_or(0);
-            self.act(*at, now, watcher);
-        }
-        if rejects > 0 && job.body.is_none() && job.purpose != Purpose::Poll {
-            // A page of a proxy, half a body: asked for again, slower each time.
-            self.lost_fetch(job, now);
-        } else {
-            self.fetches.gate().lock().succeeded();
-        }
-        self.ask(now);
+        self.other_takes_over(conn.place, watcher);
     }
 
     /// The time is `now`: everything that is due is done.
@@ -583,7 +491,7 @@ impl Feed {
     pub fn stop<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
         self.is_stopped = true;
         self.fetches.clear();
-        self.out.clear();
+        self.out.retain(|command| matches!(command, Command::Close { .. }));
         for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
             let Some(place) = self.places.get_mut(at as usize) else { continue };
             if place.is_busy() {
@@ -602,6 +510,8 @@ impl Feed {
         if self.key.replace(key.clone()) == Some(key) {
             return;
         }
+        self.key_no += 1;
+        self.key_since = self.fetches.next_id();
         for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
             match self.places.get_mut(at as usize) {
                 Some(place) if place.phase == Phase::Failed => place.phase = Phase::Waiting(now),
@@ -645,6 +555,7 @@ impl Feed {
             return;
         }
         let conn = place.begin(now);
+        place.key_no = self.key_no;
         let (url, headers) = authorized(&self.config, self.key.as_ref(), &place.wanted);
         self.out.push_back(Command::Connect { conn, url, headers, local: place.wanted.local });
     }
@@ -659,6 +570,12 @@ impl Feed {
         self.with(at, watcher, |place, tap| place.session.disconnect(tap));
         // What its books want is asked for when it is open again.
         self.deeds.clear();
+        let others = (0u32..).zip(&self.places).filter(|(other, place)| {
+            *other != at && self.home(*other) == self.home(at) && place.is_open()
+        });
+        let heir = others.map(|(other, _)| other).next();
+        self.fetches.forget(at, heir);
+        self.keep_refused(at, watcher);
     }
 
     fn give_up<W: Watcher>(&mut self, at: u32, why: &Why, now: i64, watcher: &mut W) {
@@ -692,8 +609,15 @@ impl Feed {
     /// Timers of an open connection.
     fn look_after<W: Watcher>(&mut self, at: u32, since: i64, now: i64, watcher: &mut W) {
         let Some(place) = self.places.get_mut(at as usize) else { return };
+        if let Some(when) = place.retired {
+            return if now > when {
+                self.retire(at, now, watcher)
+            };
+        }
         let silence = self.config.silence_ns;
         let is_silent = silence > 0 && now.saturating_sub(place.data_ns()) >= silence;
+        let is_broken = is_silent && place.is_silent_for_long(silence, now);
+        place.note_silence(silence, since, now);
         let limit = if is_silent { silence - 1 } else { i64::MAX };
         let limit = limit.min(self.config.symbol_silence_ns.unwrap_or(i64::MAX));
         self.with(at, watcher, |place, tap| {
@@ -705,15 +629,17 @@ impl Feed {
         if place.is_half_open(now) || place.is_unanswered(now) {
             return self.give_up(at, &Why::Timeout, now, watcher);
         }
-        if is_silent {
+        if is_broken {
             self.counters.silences += 1;
+            place.quiet += 1;
             return self.give_up(at, &Why::Broken("no data".to_owned()), now, watcher);
         }
         if !place.is_polled() && place.wants_ping(now) {
             place.urgent(now);
             self.out.push_back(Command::Ping { conn: place.conn() });
         }
-        let is_old = self.config.lifetime_ns.is_some_and(|l| now.saturating_sub(since) >= l);
+        // Subscriptions are counted by connection: another has all of them.
+        let is_old = place.is_old(now) || place.is_starved(now);
         if !self.deeds.is_empty() {
             self.act(at, now, watcher);
         }
@@ -748,7 +674,7 @@ impl Feed {
             Deed::TopicFailed(name) => {
                 let found = self.places.get(at as usize).and_then(|p| p.find_topic(&name));
                 if let Some(topic) = found {
-                    self.refuse_topic(at, topic, watcher);
+                    self.refuse_topic(at, topic, now, watcher);
                 }
             }
             Deed::Acked(id) => {
@@ -766,58 +692,12 @@ impl Feed {
         }
     }
 
-    /// Asks a relay to repeat what was lost, where it can.
-    fn repeat(&mut self, at: u32, lost: Lost<'_>, book: Option<BookId>, now: i64) {
-        let Some(place) = self.places.get(self.home(at) as usize) else { return };
-        let entry = book.and_then(|book| place.session.books().get(book));
-        let named =
-            entry.map(|entry| (&entry.channel, format!("{}:{}", entry.exchange, entry.symbol)));
-        let topic = named.as_ref().map(|(channel, symbol)| Topic { channel, symbol });
-        if let Some((path, body)) = place.session.wiring().repeat(lost, topic.as_ref()) {
-            self.post(at, path, body, now);
-        }
-    }
-
-    fn post(&mut self, at: u32, path: String, body: String, now: i64) {
-        let (body, places) = (Some(body), vec![at]);
-        let (purpose, backoff) = (Purpose::Resync, Backoff::default());
-        self.fetches.want(Job { path, body, purpose, weight: 1, places, not_before: now, backoff });
-    }
-
-    /// Asks for what is new, where nothing comes by itself.
-    fn poll(&mut self, at: u32, now: i64) {
-        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_polled()) else {
-            return;
-        };
-        if !place.is_poll_due(now, self.config.poll_ns) {
-            return;
-        }
-        for topic in Arc::clone(&place.wanted.topics).iter() {
-            let wiring = place.session.wiring();
-            let (exchange, channel, symbol) = match wiring.book_of(&topic.topic()) {
-                Some(names) => names,
-                None => ("", topic.channel.as_str(), topic.symbol.as_str()),
-            };
-            let books = place.session.books();
-            let book = books.find(exchange, channel, symbol).and_then(|id| books.get(id));
-            let since = book.and_then(|entry| entry.local.seq());
-            let Some(path) = wiring.poll(&topic.topic(), since) else { continue };
-            self.fetches.want(Job {
-                weight: wiring.weight(&path),
-                path,
-                body: None,
-                purpose: Purpose::Poll,
-                places: vec![at],
-                not_before: now,
-                backoff: Backoff::default(),
-            });
-        }
-    }
-
     /// A frame that does not wait: answers to heartbeats, pings of the venue's own kind.
     fn send_now<W: Watcher>(&mut self, at: u32, text: String, now: i64, watcher: &mut W) {
         let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
-        place.urgent(now);
+        if !place.urgent(now) {
+            return;
+        }
         let conn = place.conn();
         if text.is_empty() {
             self.out.push_back(Command::Ping { conn });
@@ -831,7 +711,7 @@ impl Feed {
     /// Sends what waits, as far as the budgets allow.
     fn flush<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
         let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
-        if !place.renew.is_empty() && !place.renew_all() {
+        if place.may_renew() && !place.renew_all() {
             let why = Why::Broken("a topic must be subscribed anew".to_owned());
             return self.give_up(at, &why, now, watcher);
         }
@@ -864,102 +744,6 @@ impl Feed {
             None => place.renew = (0..place.wanted.topics.len()).collect(),
         }
     }
-
-    fn fetch_book(&mut self, at: u32, book: BookId) {
-        let home = self.places.get(self.home(at) as usize);
-        let Some(place) = self.places.get(at as usize) else { return };
-        let Some(entry) = home.and_then(|home| home.session.books().get(book)) else { return };
-        let Some(path) = place.session.snapshot_request(entry) else { return };
-        let path = with_depth(path, self.config.snapshot_depth);
-        let was_live = entry.local.counters().snapshots > 0;
-        self.fetches.want(Job {
-            weight: place.session.wiring().weight(&path),
-            path,
-            body: None,
-            purpose: if was_live { Purpose::Resync } else { Purpose::First },
-            places: vec![at],
-            not_before: i64::MIN,
-            backoff: Backoff::default(),
-        });
-    }
-
-    /// Makes the requests that may be made now.
-    fn ask(&mut self, now: i64) {
-        while let Some((id, job)) = self.fetches.next(now) {
-            let url = format!("{}{}", self.rest_base, job.path);
-            let (url, headers) = authorized_http(&self.config, self.key.as_ref(), url, &job.path);
-            let place = job.places.first().and_then(|at| self.places.get(*at as usize));
-            let local = place.and_then(|place| place.wanted.local);
-            self.counters.fetches += 1;
-            self.out.push_back(Command::Fetch { id, url, headers, body: job.body.clone(), local });
-        }
-    }
-
-    /// The other of a pair connects, to take over.
-    fn replace(&mut self, at: u32, now: i64) {
-        if self.places.get(at as usize).is_none_or(|place| place.is_standby) {
-            return;
-        }
-        if let Some(other) = self.places.get_mut((at ^ 1) as usize)
-            && other.phase == Phase::Idle
-        {
-            other.is_standby = true;
-            other.phase = Phase::Waiting(now);
-        }
-    }
-
-    /// A standby whose books are as live as those that it replaces takes over.
-    fn hand_over<W: Watcher>(&mut self, at: u32, since: i64, now: i64, watcher: &mut W) {
-        let (Some(new), Some(old)) =
-            (self.places.get(at as usize), self.places.get((at ^ 1) as usize))
-        else {
-            return;
-        };
-        let waited = now.saturating_sub(since) >= REPLACE_NS_MAX;
-        let is_ready = new.is_subscribed() && new.is_proven() && is_as_live(new, old);
-        if !new.is_standby || !(waited || is_ready) {
-            return;
-        }
-        self.counters.replaced += 1;
-        let conn = old.conn();
-        self.swap(at, watcher);
-        self.out.push_back(Command::Close { conn });
-        if let Some(old) = self.places.get_mut((at ^ 1) as usize) {
-            old.last_why = "replaced".to_owned();
-        }
-        self.void(at ^ 1, now, watcher);
-        if let Some(old) = self.places.get_mut((at ^ 1) as usize) {
-            old.phase = Phase::Idle;
-        }
-    }
-
-    fn swap<W: Watcher>(&mut self, to: u32, watcher: &mut W) {
-        if let Some(new) = self.places.get_mut(to as usize) {
-            new.is_standby = false;
-        }
-        if let Some(old) = self.places.get_mut((to ^ 1) as usize) {
-            old.is_standby = true;
-        }
-        // Lines of the same books stay shown where they are.
-        if self.home(to) != self.home(to ^ 1) {
-            watcher.moved(LineId(to ^ 1), LineId(to));
-        }
-    }
-
-    /// A connection has gone while its replacement was on the way: it takes over as it is.
-    fn other_takes_over<W: Watcher>(&mut self, at: u32, _now: i64, watcher: &mut W) {
-        let Some(lost) = self.places.get(at as usize) else { return };
-        let was_standby = lost.is_standby;
-        let other = self.places.get((at ^ 1) as usize);
-        let other_runs = other.is_some_and(|o| o.phase != Phase::Idle && o.phase != Phase::Failed);
-        if !other_runs || was_standby {
-            return;
-        }
-        self.swap(at ^ 1, watcher);
-        if let Some(lost) = self.places.get_mut(at as usize) {
-            lost.phase = Phase::Idle;
-        }
-    }
 }
 
 /// Whether a source can be had as it is configured.
@@ -985,29 +769,6 @@ pub fn check(config: &SourceConfig) -> Result<(), SourceError> {
     }
 }
 
-/// Every book that is live on the old connection is live on the new one.
-fn is_as_live(new: &Connection, old: &Connection) -> bool {
-    let live = |entry: &BookEntry| entry.local.state().0 == State::Live;
-    let books = new.session.books();
-    old.session.books().iter().filter(|(_, entry)| live(entry)).all(|(_, entry)| {
-        let found = books.find(&entry.exchange, &entry.channel, &entry.symbol);
-        found.and_then(|id| books.get(id)).is_some_and(live)
-    })
-}
-
-/// A snapshot's path with another depth, where it names one.
-fn with_depth(path: String, depth: Option<u16>) -> String {
-    let Some(depth) = depth else { return path };
-    for name in ["&limit=", "&sz=", "&depth="] {
-        if let Some(at) = path.find(name) {
-            let (head, tail) = path.split_at(at + name.len());
-            let rest = tail.find('&').and_then(|end| tail.get(end..)).unwrap_or("");
-            return format!("{head}{depth}{rest}");
-        }
-    }
-    path
-}
-
 /// Address and headers of an upgrade, with the key where one is wanted.
 fn authorized(
     config: &SourceConfig,
@@ -1017,15 +778,6 @@ fn authorized(
     with_key(config.flavour.socket_auth, config, key, wanted.url.clone(), wanted.headers.clone())
 }
 
-fn authorized_http(
-    config: &SourceConfig,
-    key: Option<&Secret>,
-    url: String,
-    _path: &str,
-) -> (String, Vec<(String, String)>) {
-    with_key(config.flavour.rest_auth, config, key, url, Vec::new())
-}
-
 fn with_key(
     auth: gapless_venues::relay::Auth,
     config: &SourceConfig,
@@ -1033,7 +785,6 @@ fn with_key(
     mut url: String,
     mut headers: Vec<(String, String)>,
 ) -> (String, Vec<(String, String)>) {
-    use gapless_venues::registry::VenueId;
     use gapless_venues::relay::Auth;
     let Some(key) = key.filter(|_| config.venue == VenueId::Relay) else { return (url, headers) };
     match auth {

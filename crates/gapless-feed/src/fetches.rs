@@ -3,7 +3,7 @@
 //! Invariants: a path is asked for once at a time, whoever wants it; never more than
 //! [`IN_FLIGHT_MAX`] are under way; none is made that the gate has not let through.
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, RATE_NS_MAX};
 use crate::command::FetchId;
 use crate::gate::SharedGate;
 use crate::rng::Rng;
@@ -43,6 +43,8 @@ pub(crate) struct Fetches {
     waiting: Vec<Job>,
     under_way: Vec<(FetchId, i64, Job)>,
     gate: SharedGate,
+    /// The gate lets nothing through before.
+    blocked_until: i64,
     next_id: u64,
     /// Requests that found no room.
     pub dropped: u64,
@@ -50,7 +52,14 @@ pub(crate) struct Fetches {
 
 impl Fetches {
     pub const fn new(gate: SharedGate) -> Self {
-        Self { waiting: Vec::new(), under_way: Vec::new(), gate, next_id: 0, dropped: 0 }
+        Self {
+            waiting: Vec::new(),
+            under_way: Vec::new(),
+            gate,
+            blocked_until: i64::MIN,
+            next_id: 0,
+            dropped: 0,
+        }
     }
 
     pub const fn gate(&self) -> &SharedGate {
@@ -63,6 +72,11 @@ impl Fetches {
         // One under way may be older than what the newcomer must bridge: it is asked for again.
         if let Some(known) = self.waiting.iter_mut().find(same) {
             known.purpose = known.purpose.min(job.purpose);
+            // What the venue asked to wait holds for whoever asks.
+            known.not_before = known.not_before.max(job.not_before);
+            if job.backoff.failures() > known.backoff.failures() {
+                known.backoff = job.backoff;
+            }
             for place in job.places {
                 if !known.places.contains(&place) {
                     known.places.push(place);
@@ -77,14 +91,12 @@ impl Fetches {
 
     /// The next request that may be made now.
     pub fn next(&mut self, now: i64) -> Option<(FetchId, &Job)> {
-        if self.under_way.len() >= IN_FLIGHT_MAX {
+        if self.under_way.len() >= IN_FLIGHT_MAX || now < self.blocked_until {
             return None;
         }
         let (at, job) = self.due(now)?;
         if let Err(later) = self.gate.lock().fetch(now, job.weight) {
-            if let Some(job) = self.waiting.get_mut(at) {
-                job.not_before = later;
-            }
+            self.blocked_until = later;
             return None;
         }
         let job = self.waiting.remove(at);
@@ -105,9 +117,33 @@ impl Fetches {
         self.under_way.iter().any(|(.., other)| same(other))
     }
 
+    /// Id of the next request.
+    pub const fn next_id(&self) -> FetchId {
+        FetchId(self.next_id)
+    }
+
+    /// What a connection wanted is not wanted any more: it has ended. A snapshot of a book that
+    /// another connection goes on writing is wanted by that one, the `heir`.
+    pub fn forget(&mut self, place: u32, heir: Option<u32>) {
+        let under_way = self.under_way.iter_mut().map(|(.., job)| job);
+        for job in self.waiting.iter_mut().chain(under_way) {
+            let wanted = job.places.len();
+            job.places.retain(|at| *at != place);
+            let is_book = job.body.is_none() && job.purpose != Purpose::Poll;
+            if let Some(heir) = heir.filter(|_| is_book && job.places.len() < wanted)
+                && !job.places.contains(&heir)
+            {
+                job.places.push(heir);
+            }
+        }
+        self.waiting.retain(|job| !job.places.is_empty());
+    }
+
     /// Takes an answered or failed request out; `None` for one that was given up.
     pub fn take(&mut self, id: FetchId) -> Option<Job> {
         let at = self.under_way.iter().position(|(known, ..)| *known == id)?;
+        // Its answer may open the gate.
+        self.blocked_until = i64::MIN;
         Some(self.under_way.swap_remove(at).2)
     }
 
@@ -120,7 +156,11 @@ impl Fetches {
 
     /// Asks again, not before some time has passed.
     pub fn again(&mut self, mut job: Job, now: i64, at_least: i64, rng: &mut Rng) {
-        let wait = job.backoff.failed(rng).max(at_least);
+        if job.places.is_empty() {
+            return;
+        }
+        // Added, so that those who wait for the same moment do not return in it together.
+        let wait = at_least.clamp(0, RATE_NS_MAX).saturating_add(job.backoff.failed(rng));
         job.not_before = now.saturating_add(wait);
         self.want(job);
     }
@@ -128,8 +168,8 @@ impl Fetches {
     /// When something is next to be done; `i64::MAX` if nothing is.
     pub fn deadline(&self) -> i64 {
         let room = self.under_way.len() < IN_FLIGHT_MAX;
-        let able = self.waiting.iter().filter(|job| room && !self.is_busy(job));
-        let waiting = able.map(|job| job.not_before);
+        let waiting = self.waiting.iter().filter(|job| room && !self.is_busy(job));
+        let waiting = waiting.map(|job| job.not_before.max(self.blocked_until));
         let late = self.under_way.iter().map(|(_, since, _)| since.saturating_add(DEADLINE_NS));
         waiting.chain(late).min().unwrap_or(i64::MAX)
     }
@@ -202,6 +242,33 @@ mod tests {
         assert!(fetches.next(0).is_some());
         fetches.want(job("/a", Purpose::Resync, 1));
         assert_eq!(fetches.deadline(), DEADLINE_NS);
+    }
+
+    #[test]
+    fn who_must_wait_as_long_as_the_venue_says_does_not_return_together() {
+        let (mut fetches, mut rng) = (fetches(1_000), Rng::new(3));
+        for n in 0..100 {
+            fetches.again(job(&format!("/{n}"), Purpose::First, 0), 0, 7_000, &mut rng);
+        }
+        let mut times: Vec<_> = fetches.waiting.iter().map(|job| job.not_before).collect();
+        times.sort_unstable();
+        times.dedup();
+        assert!(times.len() > 90 && times[0] >= 7_000, "{times:?}");
+        fetches.again(job("/x", Purpose::First, 0), 0, i64::MAX, &mut rng);
+        assert!(fetches.waiting[100].not_before < 2 * RATE_NS_MAX, "no wait is for ever");
+    }
+
+    #[test]
+    fn who_asks_again_meanwhile_waits_as_long() {
+        let (mut fetches, mut rng) = (fetches(1_000), Rng::new(3));
+        fetches.want(job("/a", Purpose::First, 0));
+        let (id, _) = fetches.next(0).unwrap();
+        fetches.want(job("/a", Purpose::Resync, 0));
+        assert_eq!(fetches.deadline(), DEADLINE_NS, "nothing is to be done before");
+        let failed = fetches.take(id).unwrap();
+        fetches.again(failed, 0, 7_000, &mut rng);
+        assert!(fetches.next(6_999).is_none());
+        assert_eq!(fetches.counts(), (1, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use crate::backoff::{RATE_NS_MAX, RATE_NS_MIN};
 use crate::budget::Budget;
+use crate::fetches::DEADLINE_NS;
 use gapless_venues::live::Live;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +15,8 @@ pub const FAILURES_MAX: u32 = 5;
 pub const OPEN_NS_MIN: i64 = 5_000_000_000;
 /// How long it stays open at most, ns.
 pub const OPEN_NS_MAX: i64 = 60_000_000_000;
+/// Longest ban that is believed: 3 days, which is what venues threaten with, ns.
+pub const BAN_NS_MAX: i64 = 72 * 3_600_000_000_000;
 
 /// See the module's page.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Gate {
     weight: Budget,
     /// No request of any kind before.
     banned_until: i64,
+    /// No HTTP request before.
+    held_until: i64,
     failures: u32,
     breaker: Breaker,
     bans: u64,
@@ -32,8 +37,8 @@ enum Breaker {
     Closed,
     /// Until when, and how long it was opened for.
     Open(i64, i64),
-    /// One probe is under way.
-    Probing(i64),
+    /// One probe is under way until when at most, and how long the breaker was open.
+    Probing(i64, i64),
 }
 
 impl Gate {
@@ -44,6 +49,7 @@ impl Gate {
             connects: Budget::new(live.connects),
             weight: Budget::new(live.weight),
             banned_until: i64::MIN,
+            held_until: i64::MIN,
             failures: 0,
             breaker: Breaker::Closed,
             bans: 0,
@@ -66,18 +72,19 @@ impl Gate {
     /// # Errors
     /// The earliest time to ask again.
     pub fn fetch(&mut self, now: i64, weight: u32) -> Result<(), i64> {
-        if self.banned_until > now {
-            return Err(self.banned_until);
+        let closed_until = self.banned_until.max(self.held_until);
+        if closed_until > now {
+            return Err(closed_until);
         }
         match self.breaker {
             Breaker::Open(until, _) if until > now => return Err(until),
-            // The probe's own deadline ends it.
-            Breaker::Probing(_) => return Err(now.saturating_add(OPEN_NS_MIN)),
+            Breaker::Probing(until, _) if until > now => return Err(until),
             _ => {}
         }
         self.weight.take(now, weight)?;
-        if let Breaker::Open(_, length) = self.breaker {
-            self.breaker = Breaker::Probing(length);
+        if let Breaker::Open(_, length) | Breaker::Probing(_, length) = self.breaker {
+            // Whoever made it may be gone before its answer.
+            self.breaker = Breaker::Probing(now.saturating_add(DEADLINE_NS), length);
         }
         Ok(())
     }
@@ -92,7 +99,9 @@ impl Gate {
     pub fn failed(&mut self, now: i64) {
         self.failures = self.failures.saturating_add(1);
         let length = match self.breaker {
-            Breaker::Probing(length) => length.saturating_mul(2).min(OPEN_NS_MAX),
+            Breaker::Probing(_, length) => length.saturating_mul(2).min(OPEN_NS_MAX),
+            // Asked before it was opened.
+            Breaker::Open(until, _) if until > now => return,
             _ if self.failures >= FAILURES_MAX => OPEN_NS_MIN,
             _ => return,
         };
@@ -101,15 +110,22 @@ impl Gate {
 
     /// An answer that says nothing about the server's health ends a probe all the same.
     pub const fn answered(&mut self) {
-        if matches!(self.breaker, Breaker::Probing(_)) {
+        if matches!(self.breaker, Breaker::Probing(..)) {
             self.succeeded();
         }
+    }
+
+    /// The venue wants no HTTP request for so long.
+    pub fn hold(&mut self, now: i64, wait_ns: i64) {
+        let until = now.saturating_add(wait_ns.clamp(0, RATE_NS_MAX));
+        self.held_until = self.held_until.max(until);
+        self.answered();
     }
 
     /// The venue wants no request of any kind for so long; `None`: it does not say.
     pub fn ban(&mut self, now: i64, wait_ns: Option<i64>) {
         self.bans += 1;
-        let wait = wait_ns.unwrap_or(RATE_NS_MIN).clamp(0, RATE_NS_MAX * 24);
+        let wait = wait_ns.unwrap_or(RATE_NS_MIN).clamp(0, BAN_NS_MAX);
         self.banned_until = self.banned_until.max(now.saturating_add(wait));
         self.answered();
     }
@@ -168,6 +184,42 @@ mod tests {
         gate.ban(S, Some(S));
         assert_eq!((gate.connect(S), gate.fetch(S, 1)), (Err(120 * S), Err(120 * S)));
         assert_eq!((gate.connect(120 * S), gate.fetch(120 * S, 1)), (Ok(()), Ok(())));
+    }
+
+    fn broken() -> Gate {
+        let mut gate = Gate::new(&Live::UNSTATED);
+        for _ in 0..FAILURES_MAX {
+            assert_eq!(gate.fetch(0, 1), Ok(()));
+            gate.failed(0);
+        }
+        gate
+    }
+
+    #[test]
+    fn a_probe_whose_asker_is_gone_does_not_close_the_gate_for_ever() {
+        let mut gate = broken();
+        assert_eq!(gate.fetch(5 * S, 1), Ok(()), "the probe");
+        assert_eq!(gate.fetch(6 * S, 1), Err(5 * S + DEADLINE_NS));
+        assert_eq!(gate.fetch(5 * S + DEADLINE_NS, 1), Ok(()), "another");
+    }
+
+    #[test]
+    fn failures_of_what_was_asked_before_do_not_move_the_breaker() {
+        let mut gate = broken();
+        assert_eq!(gate.fetch(5 * S, 1), Ok(()));
+        gate.failed(5 * S);
+        assert_eq!(gate.fetch(6 * S, 1), Err(15 * S), "10 s after a probe that failed");
+        gate.failed(7 * S);
+        assert_eq!(gate.fetch(8 * S, 1), Err(15 * S));
+    }
+
+    #[test]
+    fn a_hold_stops_requests_and_no_connections() {
+        let mut gate = Gate::new(&Live::UNSTATED);
+        gate.hold(0, i64::MAX);
+        assert_eq!((gate.fetch(0, 1), gate.connect(0)), (Err(RATE_NS_MAX), Ok(())));
+        gate.ban(0, Some(i64::MAX));
+        assert_eq!(gate.connect(0), Err(BAN_NS_MAX), "3 days are believed");
     }
 
     #[test]

@@ -83,7 +83,12 @@ fn a_connection_is_replaced_before_the_venue_ends_it() {
     for second in 0..23 * 3600 + 1 {
         rig.advance(S);
         rig.frame(old, &delta("BTCUSDT", 102 + second, 102 + second));
+        if rig.pending_connects() > 0 {
+            assert!(second > 22 * 3600, "{second}");
+            break;
+        }
     }
+    assert_eq!(rig.pending_connects(), 1);
     let new = rig.accept();
     assert_ne!(new.place, old.place);
     assert_eq!(rig.state("BTCUSDT").0, State::Live);

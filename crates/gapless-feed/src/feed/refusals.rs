@@ -1,6 +1,9 @@
 //! What a venue refuses: credentials, topics, requests; whose books say so, what is tried again.
 
-use super::{Feed, with_depth};
+use super::Feed;
+use super::requests::with_depth;
+use crate::command::Command;
+use crate::connection::Phase;
 use crate::fetches::Job;
 use gapless_book::local::{Reason, State};
 use gapless_venues::books::BookEntry;
@@ -38,21 +41,39 @@ impl Feed {
             .collect();
         match (meaning, which.as_slice()) {
             (_, []) => {}
-            (Refusal::Topic, [topic]) => self.refuse_topic(at, *topic, watcher),
+            (Refusal::Topic, [topic]) => self.refuse_topic(at, *topic, now, watcher),
             (Refusal::Topic, many) => {
                 let (one, other) = many.split_at(many.len() / 2);
                 place.subscribe(one);
                 place.subscribe(other);
             }
-            (_, many) => place.subscribe(many),
+            (_, many) => {
+                place.come_later(now, &mut self.rng);
+                place.subscribe(many);
+            }
         }
     }
 
     /// A topic is not to be had: its books say so, the others go on.
-    pub(super) fn refuse_topic<W: Watcher>(&mut self, at: u32, topic: usize, watcher: &mut W) {
+    pub(super) fn refuse_topic<W: Watcher>(
+        &mut self,
+        at: u32,
+        topic: usize,
+        now: i64,
+        watcher: &mut W,
+    ) {
         let Some(place) = self.places.get_mut(at as usize) else { return };
         if let Some(refused) = place.refused.get_mut(topic) {
             *refused = true;
+        }
+        if !place.refused.contains(&false) && place.is_open() {
+            // Nothing is left to connect for.
+            place.last_why = "every topic was refused".to_owned();
+            self.out.push_back(Command::Close { conn: place.conn() });
+            self.void(at, now, watcher);
+            if let Some(place) = self.places.get_mut(at as usize) {
+                place.phase = Phase::Idle;
+            }
         }
         self.fail_topic(at, topic, |_| true, watcher);
     }
@@ -60,9 +81,7 @@ impl Feed {
     /// What was still on its way of a topic that was refused is not the beginning of anything.
     pub(super) fn keep_refused<W: Watcher>(&mut self, at: u32, watcher: &mut W) {
         let Some(place) = self.places.get(at as usize) else { return };
-        let refused =
-            (0..place.refused.len()).filter(|topic| place.refused.get(*topic) == Some(&true));
-        for topic in refused.collect::<Vec<_>>() {
+        for topic in place.refused_topics() {
             let waits = |entry: &BookEntry| entry.local.state().0 == State::Syncing;
             self.fail_topic(at, topic, waits, watcher);
         }

@@ -1,0 +1,240 @@
+//! What a source asks for over HTTP: whole books, what is polled, what a relay repeats; and what
+//! becomes of the answers.
+
+use super::{Feed, with_key};
+use crate::backoff::Backoff;
+use crate::command::{Command, FetchId, redacted};
+use crate::connection::Connection;
+use crate::fetches::{Job, Purpose};
+use crate::source::{Secret, SourceConfig, TopicConfig};
+use gapless_venues::books::BookId;
+use gapless_venues::live::Lost;
+use gapless_venues::registry::VenueId;
+use gapless_venues::session::{LineId, Watcher, Wire};
+use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic};
+use std::sync::Arc;
+
+impl Feed {
+    /// An HTTP request was answered.
+    pub fn answered<W: Watcher>(
+        &mut self,
+        id: FetchId,
+        answer: &HttpAnswer<'_>,
+        now: i64,
+        watcher: &mut W,
+    ) {
+        let Some(job) = self.fetches.take(id) else { return };
+        let Some(speaker) = self.places.first() else { return };
+        let verdict = speaker.session.rest_verdict(answer);
+        let used = speaker.session.wiring().used_weight(answer);
+        if let Some(used) = used {
+            self.fetches.gate().lock().counted(now, used);
+        }
+        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        match verdict {
+            RestVerdict::Ok => return self.deliver(job, answer.body, now, watcher),
+            RestVerdict::StopAll { wait_ms } => {
+                self.fetches.gate().lock().ban(now, Some(ns(wait_ms)));
+                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
+            }
+            RestVerdict::Auth if id >= self.key_since => {
+                self.fetches.gate().lock().answered();
+                for place in job.places {
+                    self.void(place, now, watcher);
+                    self.fail(place, watcher);
+                }
+            }
+            RestVerdict::Refused => {
+                self.fetches.gate().lock().answered();
+                self.refuse_job(&job, watcher);
+            }
+            RestVerdict::Retry { wait_ms } => {
+                let is_limit = answer.status == 429 || is_json(answer.body);
+                let mut gate = self.fetches.gate().lock();
+                match answer.status {
+                    ..500 if is_limit && self.config.venue != VenueId::Relay => {
+                        gate.hold(now, ns(wait_ms));
+                    }
+                    // A relay counts every kind of request for itself.
+                    ..500 if is_limit => gate.answered(),
+                    _ => gate.failed(now),
+                }
+                drop(gate);
+                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
+            }
+            _ => {
+                self.fetches.gate().lock().answered();
+                self.fetches.again(job, now, 0, &mut self.rng);
+            }
+        }
+        self.counters.fetches_failed += 1;
+        self.ask(now);
+    }
+
+    /// An HTTP request has no answer and will have none.
+    pub fn fetch_failed(&mut self, id: FetchId, now: i64) {
+        if let Some(job) = self.fetches.take(id) {
+            self.lost_fetch(job, now);
+            self.ask(now);
+        }
+    }
+
+    pub(super) fn lost_fetch(&mut self, job: Job, now: i64) {
+        self.counters.fetches_failed += 1;
+        self.fetches.gate().lock().failed(now);
+        self.fetches.again(job, now, 0, &mut self.rng);
+    }
+
+    /// Gives a body to those who asked for it.
+    fn deliver<W: Watcher>(&mut self, job: Job, body: &[u8], now: i64, watcher: &mut W) {
+        let url = format!("{}{}", self.rest_base, job.path);
+        let mut rejects = 0;
+        let mut is_first = true;
+        for at in &job.places {
+            if !self.places.get(*at as usize).is_some_and(Connection::is_open) {
+                continue;
+            }
+            watcher.line(LineId(self.home(*at)));
+            if std::mem::take(&mut is_first) {
+                watcher.wire(now, &Wire::Answer { url: &redacted(&url), body });
+            }
+            let read = self.with(*at, watcher, |place, tap| {
+                place.session.rest(now, &url, body, tap);
+                if tap.data && place.is_polled() {
+                    place.hear(now);
+                    place.has_data(now);
+                }
+                tap.rejects
+            });
+            rejects += read.unwrap_or(0);
+            self.act(*at, now, watcher);
+        }
+        let is_read = rejects == 0 || job.body.is_some() || job.purpose == Purpose::Poll;
+        if is_read {
+            self.fetches.gate().lock().succeeded();
+        } else if is_json(body) {
+            // One symbol's trouble: the others' books may be had.
+            self.counters.fetches_failed += 1;
+            self.fetches.gate().lock().answered();
+            self.fetches.again(job, now, 0, &mut self.rng);
+        } else {
+            // A page of a proxy, half a body: asked for again, slower each time.
+            self.lost_fetch(job, now);
+        }
+        self.ask(now);
+    }
+
+    pub(super) fn fetch_book(&mut self, at: u32, book: BookId) {
+        let home = self.places.get(self.home(at) as usize);
+        let Some(place) = self.places.get(at as usize) else { return };
+        let Some(entry) = home.and_then(|home| home.session.books().get(book)) else { return };
+        let Some(path) = place.session.snapshot_request(entry) else { return };
+        let path = with_depth(path, self.config.snapshot_depth);
+        let was_live = entry.local.counters().snapshots > 0;
+        self.fetches.want(Job {
+            weight: place.session.wiring().weight(&path),
+            path,
+            body: None,
+            purpose: if was_live { Purpose::Resync } else { Purpose::First },
+            places: vec![at],
+            not_before: i64::MIN,
+            backoff: Backoff::default(),
+        });
+    }
+
+    /// Makes the requests that may be made now.
+    pub(super) fn ask(&mut self, now: i64) {
+        while let Some((id, job)) = self.fetches.next(now) {
+            let url = format!("{}{}", self.rest_base, job.path);
+            let (url, headers) = authorized_http(&self.config, self.key.as_ref(), url, &job.path);
+            let place = job.places.first().and_then(|at| self.places.get(*at as usize));
+            let local = place.and_then(|place| place.wanted.local);
+            self.counters.fetches += 1;
+            self.out.push_back(Command::Fetch { id, url, headers, body: job.body.clone(), local });
+        }
+    }
+
+    /// Subscribes over HTTP, where that is how it is done.
+    pub(super) fn subscribe_beside(&mut self, at: u32, now: i64) {
+        let Some(place) = self.places.get(at as usize) else { return };
+        let topics: Vec<_> = place.wanted.topics.iter().map(TopicConfig::topic).collect();
+        for (path, body) in place.session.wiring().post_subscribe(&topics, 1) {
+            self.post(at, path, body, now);
+        }
+    }
+
+    /// Asks a relay to repeat what was lost, where it can.
+    pub(super) fn repeat(&mut self, at: u32, lost: Lost<'_>, book: Option<BookId>, now: i64) {
+        let Some(place) = self.places.get(self.home(at) as usize) else { return };
+        let entry = book.and_then(|book| place.session.books().get(book));
+        let named =
+            entry.map(|entry| (&entry.channel, format!("{}:{}", entry.exchange, entry.symbol)));
+        let topic = named.as_ref().map(|(channel, symbol)| Topic { channel, symbol });
+        if let Some((path, body)) = place.session.wiring().repeat(lost, topic.as_ref()) {
+            self.post(at, path, body, now);
+        }
+    }
+
+    fn post(&mut self, at: u32, path: String, body: String, now: i64) {
+        let (body, places) = (Some(body), vec![at]);
+        let (purpose, backoff) = (Purpose::Resync, Backoff::default());
+        self.fetches.want(Job { path, body, purpose, weight: 1, places, not_before: now, backoff });
+    }
+
+    /// Asks for what is new, where nothing comes by itself.
+    pub(super) fn poll(&mut self, at: u32, now: i64) {
+        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_polled()) else {
+            return;
+        };
+        if !place.is_poll_due(now, self.config.poll_ns) {
+            return;
+        }
+        for topic in Arc::clone(&place.wanted.topics).iter() {
+            let wiring = place.session.wiring();
+            let (exchange, channel, symbol) = match wiring.book_of(&topic.topic()) {
+                Some(names) => names,
+                None => ("", topic.channel.as_str(), topic.symbol.as_str()),
+            };
+            let books = place.session.books();
+            let book = books.find(exchange, channel, symbol).and_then(|id| books.get(id));
+            let since = book.and_then(|entry| entry.local.seq());
+            let Some(path) = wiring.poll(&topic.topic(), since) else { continue };
+            self.fetches.want(Job {
+                weight: wiring.weight(&path),
+                path,
+                body: None,
+                purpose: Purpose::Poll,
+                places: vec![at],
+                not_before: now,
+                backoff: Backoff::default(),
+            });
+        }
+    }
+}
+
+/// Whether a body is the venue's own, not a page of something between.
+fn is_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// A snapshot's path with another depth, where it names one.
+pub(super) fn with_depth(path: String, depth: Option<u16>) -> String {
+    let Some(depth) = depth else { return path };
+    for name in ["&limit=", "&sz=", "&depth="] {
+        if let Some(at) = path.find(name) {
+            let (head, tail) = path.split_at(at + name.len());
+            let rest = tail.find('&').and_then(|end| tail.get(end..)).unwrap_or("");
+            return format!("{head}{depth}{rest}");
+        }
+    }
+    path
+}
+
+fn authorized_http(
+    config: &SourceConfig,
+    key: Option<&Secret>,
+    url: String,
+    _path: &str,
+) -> (String, Vec<(String, String)>) {
+    with_key(config.flavour.rest_auth, config, key, url, Vec::new())
+}
