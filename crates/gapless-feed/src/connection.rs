@@ -333,8 +333,8 @@ impl Connection {
     /// Looks whether it is lively, so that its next silence says something.
     pub fn note_silence(&mut self, silence: i64, since: i64, now: i64) {
         self.longest = self.longest.max(now.saturating_sub(self.data));
-        let shown = now.saturating_sub(since) >= silence.saturating_mul(10);
-        if shown && self.longest < silence {
+        let shown = now.saturating_sub(since) >= silence;
+        if shown && self.longest < silence / 2 {
             self.quiet = 0;
         }
     }
