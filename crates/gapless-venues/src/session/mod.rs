@@ -479,6 +479,11 @@ impl<V: Venue> Session<V> {
     pub fn tick<H: Handler>(&mut self, now_ns: i64, handler: &mut H) {
         if let Some((after_ms, text)) = self.venue.keepalive() {
             let after_ns = i64::try_from(after_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            // A connection that has sent nothing yet is measured from what it was told first.
+            if self.last_sent_ns == NO_TIME {
+                let heard = self.last_recv_ns != NO_TIME;
+                self.last_sent_ns = if heard { self.last_recv_ns } else { now_ns };
+            }
             // A server may count what it was sent, whatever it sends.
             if self.open && now_ns.saturating_sub(self.last_sent_ns) >= after_ns {
                 self.last_sent_ns = now_ns;
