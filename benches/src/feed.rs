@@ -14,7 +14,6 @@ use crate::rival::json::{Found, Wire, read};
 use crate::rival::sonic_rs::SonicRs;
 use crate::workload::{Record, Workload};
 use gapless_book::book::Book;
-use gapless_book::decimal::POW10;
 use gapless_book::event::{Body, BookKind, Level, Scales, Side};
 use gapless_book::local::{Outcome, Policy};
 use gapless_replay::record::RecordKind;
@@ -210,22 +209,22 @@ impl Step {
     }
 }
 
-/// The published top of a book.
+/// The published top of a book; its levels are as the book has them.
 #[derive(Clone, Debug)]
-pub struct Top {
-    bids: [Level; DEPTH],
-    asks: [Level; DEPTH],
+pub struct Top<L = Level> {
+    bids: [L; DEPTH],
+    asks: [L; DEPTH],
     lens: (usize, usize),
 }
 
-impl Default for Top {
+impl<L: Copy + Default> Default for Top<L> {
     fn default() -> Self {
-        let none = [Level::default(); DEPTH];
+        let none = [L::default(); DEPTH];
         Self { bids: none, asks: none, lens: (0, 0) }
     }
 }
 
-impl Top {
+impl<L: Copy> Top<L> {
     /// Publishes nothing.
     pub fn clear(&mut self) {
         self.lens = (0, 0);
@@ -233,14 +232,18 @@ impl Top {
 
     /// Publishes these, best first.
     #[inline]
-    pub fn publish(
-        &mut self,
-        bids: impl Iterator<Item = Level>,
-        asks: impl Iterator<Item = Level>,
-    ) {
+    pub fn publish(&mut self, bids: impl Iterator<Item = L>, asks: impl Iterator<Item = L>) {
         self.lens = (fill(&mut self.bids, bids), fill(&mut self.asks, asks));
     }
 
+    fn digest(&self, number: impl Fn(&L) -> Level) -> u64 {
+        let numbers = |levels: &[L]| -> Vec<Level> { levels.iter().map(&number).collect() };
+        let (bids, asks) = (&self.bids[..self.lens.0], &self.asks[..self.lens.1]);
+        digest(&numbers(bids), &numbers(asks), &[])
+    }
+}
+
+impl Top {
     /// Publishes the top of a book, of which this is the one before, or nothing.
     #[inline]
     fn follow(&mut self, book: &Book) {
@@ -254,26 +257,10 @@ impl Top {
             self.lens.1 = book.side(Side::Ask).top(&mut self.asks);
         }
     }
-
-    /// Brings every level to smaller scales, which it fits.
-    fn shrink(&mut self, from: Scales, to: Scales) {
-        let step = |from: u8, to: u8| POW10[usize::from(from - to)];
-        for level in self.bids.iter_mut().chain(&mut self.asks) {
-            level.price /= step(from.price, to.price);
-            level.qty /= step(from.qty, to.qty);
-        }
-    }
-
-    fn digest(&self, from: Scales, to: Scales) -> u64 {
-        let at = |levels: &[Level]| -> Vec<Level> {
-            levels.iter().map(|level| scaled(*level, from, to)).collect()
-        };
-        digest(&at(&self.bids[..self.lens.0]), &at(&self.asks[..self.lens.1]), &[])
-    }
 }
 
 #[inline]
-fn fill(into: &mut [Level; DEPTH], levels: impl Iterator<Item = Level>) -> usize {
+fn fill<L>(into: &mut [L; DEPTH], levels: impl Iterator<Item = L>) -> usize {
     let mut len = 0;
     for (place, level) in into.iter_mut().zip(levels) {
         *place = level;
@@ -382,7 +369,7 @@ impl Contender for Ours<'_> {
         let What::Delta { scales, .. } = step.what else { return 0 };
         let publisher = &self.publishers[step.line];
         let top = publisher.last.and_then(|at| publisher.tops.get(at)).cloned();
-        top.unwrap_or_default().digest(publisher.scales, scales)
+        top.unwrap_or_default().digest(|level| scaled(*level, publisher.scales, scales))
     }
 }
 
@@ -390,12 +377,12 @@ impl Contender for Ours<'_> {
 pub trait Path: Default {
     /// Its name in reports.
     const NAME: &'static str;
-    /// Scales of what it publishes; `None`: those of the symbol.
-    const SCALES: Option<Scales>;
     /// One side's levels as it reads them.
     type Levels;
     /// Its book.
     type Book;
+    /// A level as its book has it.
+    type Shown: Copy + Default;
 
     /// Reads a delta: symbol, ids (first, last, previous), bids, asks.
     fn read<'de>(
@@ -408,7 +395,9 @@ pub trait Path: Default {
     /// Applies a delta.
     fn apply(&mut self, book: &mut Self::Book, bids: Self::Levels, asks: Self::Levels);
     /// Publishes the top, if the book is not crossed.
-    fn publish(&self, book: &Self::Book, top: &mut Top);
+    fn publish(&self, book: &Self::Book, top: &mut Top<Self::Shown>);
+    /// A level as integers at the symbol's scales; untimed.
+    fn number(shown: &Self::Shown, scales: Scales) -> Level;
 }
 
 /// A delta as a rival reads it.
@@ -429,9 +418,9 @@ pub struct SonicBTree(SonicRs);
 
 impl Path for SonicBTree {
     const NAME: &'static str = "sonic-rs + BTreeMap";
-    const SCALES: Option<Scales> = None;
     type Levels = Vec<Level>;
     type Book = BTreeMaps;
+    type Shown = Level;
 
     fn read<'de>(&mut self, scales: Scales, frame: &'de mut [u8]) -> Option<Read<'de, Vec<Level>>> {
         let (symbol, found) = read(&mut self.0, Wire::Binance, scales, frame)?;
@@ -458,6 +447,10 @@ impl Path for SonicBTree {
         let bids = book.bids.iter().rev().take(DEPTH).map(level);
         top.publish(bids, book.asks.iter().take(DEPTH).map(level));
     }
+
+    fn number(shown: &Level, _: Scales) -> Level {
+        *shown
+    }
 }
 
 /// A rival's whole path over a futures feed, with the venue's own recipe for its sequence.
@@ -467,7 +460,7 @@ pub struct Rival<'w, P: Path> {
     /// By symbol, one table a line.
     books: Vec<HashMap<String, Slot<P>>>,
     buffer: Vec<u8>,
-    top: Top,
+    top: Top<P::Shown>,
     at: usize,
 }
 
@@ -571,10 +564,7 @@ impl<P: Path> Contender for Rival<'_, P> {
         let What::Delta { scales, .. } = self.feed.steps[self.feed.items[item]].what else {
             return 0;
         };
-        if let Some(from) = P::SCALES {
-            self.top.shrink(from, scales);
-        }
-        self.top.digest(scales, scales)
+        self.top.digest(|level| P::number(level, scales))
     }
 }
 

@@ -23,9 +23,9 @@ struct Wrapped {
 
 impl Path for Barter {
     const NAME: &'static str = "barter-data";
-    const SCALES: Option<Scales> = None;
     type Levels = Levels;
     type Book = OrderBook;
+    type Shown = BarterLevel;
 
     fn read<'de>(&mut self, _: Scales, frame: &'de mut [u8]) -> Option<Read<'de, Levels>> {
         let frame: &'de [u8] = frame;
@@ -52,14 +52,23 @@ impl Path for Barter {
         book.update(&OrderBookEvent::Update(OrderBook::new(0, None, bids, asks)));
     }
 
-    fn publish(&self, book: &OrderBook, top: &mut Top) {
+    fn publish(&self, book: &OrderBook, top: &mut Top<BarterLevel>) {
         if let (Some(bid), Some(ask)) = (book.bids().best(), book.asks().best())
             && bid.price >= ask.price
         {
             return top.clear();
         }
-        let bids = book.bids().levels().iter().take(DEPTH).map(level);
-        top.publish(bids, book.asks().levels().iter().take(DEPTH).map(level));
+        let bids = book.bids().levels().iter().take(DEPTH).copied();
+        top.publish(bids, book.asks().levels().iter().take(DEPTH).copied());
+    }
+
+    /// Its decimals keep the zeros with which a number was written, so one book has several scales.
+    fn number(shown: &BarterLevel, scales: Scales) -> Level {
+        let at = |mut number: Decimal, scale: u8| {
+            number.rescale(scale.into());
+            number.mantissa() as i64
+        };
+        Level { price: at(shown.price, scales.price), qty: at(shown.amount, scales.qty) }
     }
 }
 
@@ -68,9 +77,4 @@ fn symbol_of(frame: &[u8]) -> Option<&str> {
     const KEY: &[u8] = b"\"s\":\"";
     let rest = frame.get(memmem::find(frame, KEY)? + KEY.len()..)?;
     std::str::from_utf8(rest.get(..memchr::memchr(b'"', rest)?)?).ok()
-}
-
-/// The venue writes every number of a symbol with the same decimals.
-fn level(level: &BarterLevel) -> Level {
-    Level { price: level.price.mantissa() as i64, qty: level.amount.mantissa() as i64 }
 }

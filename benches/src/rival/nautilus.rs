@@ -28,9 +28,9 @@ pub struct Named {
 
 impl Path for Nautilus {
     const NAME: &'static str = "nautilus-model";
-    const SCALES: Option<Scales> = Some(Scales { price: RAW, qty: RAW });
     type Levels = Levels;
     type Book = Named;
+    type Shown = Level;
 
     fn read<'de>(&mut self, scales: Scales, frame: &'de mut [u8]) -> Option<Read<'de, Levels>> {
         let Texts { symbol, ids, bids, asks } = read_texts(&mut self.0, frame)?;
@@ -59,6 +59,11 @@ impl Path for Nautilus {
             return top.clear();
         }
         top.publish(book.bids(Some(DEPTH)).map(level), book.asks(Some(DEPTH)).map(level));
+    }
+
+    fn number(shown: &Level, scales: Scales) -> Level {
+        let down = |value: i64, scale: u8| value / POW10[usize::from(RAW - scale)];
+        Level { price: down(shown.price, scales.price), qty: down(shown.qty, scales.qty) }
     }
 }
 
