@@ -1,9 +1,11 @@
 """Raw frame to best bid and ask, against what Python programs use today.
 
-    pip install -r requirements.txt && python frames.py CAPTURE [SYMBOL]
+    python -m venv rivals && rivals/bin/pip install -r requirements.txt ../dist/gapless-*.whl
+    rivals/bin/python frames.py CAPTURE [SYMBOL]
 
 CAPTURE is a recording of Binance USD-M depth; every contender gets the same frames and must end
-with the same best prices. Prints ns a frame: the median of several runs, thread CPU time.
+with the same best prices. The wheel must be a release build. Prints ns a frame: the median of
+several runs, which take turns, in thread CPU time. Exits with 1 where answers differ.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -128,44 +131,118 @@ def ccxt_pro(symbol: str, data: list[bytes], snapshot: Snapshot) -> Callable[[],
     return run
 
 
+def cryptofeed(symbol: str, data: list[bytes], snapshot: Snapshot) -> Callable[[], Timed]:
+    """What ``cryptofeed.exchanges.BinanceFutures`` does with a frame, on its own types."""
+    from cryptofeed.types import OrderBook
+    from yapic import json as yapic
+
+    def run() -> Timed:
+        sides = [{Decimal(p): Decimal(q) for p, q in snapshot[s]} for s in ("bids", "asks")]
+        book = OrderBook("BINANCE_FUTURES", symbol, bids=sides[0], asks=sides[1])
+        best = (0.0, 0.0)
+        begun = time.thread_time_ns()
+        for frame in data:
+            message = yapic.loads(frame, parse_float=Decimal)
+            depth = message.get("data", message)
+            for side, levels in ((book.book.bids, depth["b"]), (book.book.asks, depth["a"])):
+                for update in levels:
+                    price, amount = Decimal(update[0]), Decimal(update[1])
+                    if amount == 0:
+                        if price in side:
+                            del side[price]
+                    else:
+                        side[price] = amount
+            best = (book.book.bids.index(0)[0], book.book.asks.index(0)[0])
+        return time.thread_time_ns() - begun, (float(best[0]), float(best[1]))
+
+    return run
+
+
+def nautilus(symbol: str, data: list[bytes], snapshot: Snapshot) -> Callable[[], Timed]:
+    """``OrderBook.apply_deltas`` of nautilus_trader, fed as its adapters do."""
+    from nautilus_trader.model.book import OrderBook
+    from nautilus_trader.model.data import BookOrder, OrderBookDelta, OrderBookDeltas
+    from nautilus_trader.model.enums import BookAction, BookType, OrderSide
+    from nautilus_trader.model.identifiers import InstrumentId
+    from nautilus_trader.model.objects import Price, Quantity
+
+    instrument = InstrumentId.from_str(f"{symbol}-PERP.BINANCE")
+    enveloped = data[0].lstrip().startswith(b'{"stream"')
+    decoder = msgspec.json.Decoder(Stream if enveloped else Depth)
+
+    def deltas(bids: list[Any], asks: list[Any]) -> Any:
+        made = []
+        for side, levels in ((OrderSide.BUY, bids), (OrderSide.SELL, asks)):
+            for price, size in levels:
+                quantity = Quantity.from_str(size)
+                action = BookAction.UPDATE if quantity else BookAction.DELETE
+                order = BookOrder(side, Price.from_str(price), quantity, 0)
+                made.append(OrderBookDelta(instrument, action, order, 0, 0, 0, 0))
+        return OrderBookDeltas(instrument, made)
+
+    def run() -> Timed:
+        book = OrderBook(instrument, BookType.L2_MBP)
+        book.apply_deltas(deltas(snapshot["bids"], snapshot["asks"]))
+        best: tuple[Any, Any] = (0.0, 0.0)
+        begun = time.thread_time_ns()
+        for frame in data:
+            message = decoder.decode(frame)
+            depth = message.data if enveloped else message
+            if depth.b or depth.a:
+                book.apply_deltas(deltas(depth.b, depth.a))
+            best = (book.best_bid_price(), book.best_ask_price())
+        return time.thread_time_ns() - begun, (float(best[0]), float(best[1]))
+
+    return run
+
+
 def snapshot_floats(snapshot: Snapshot) -> Snapshot:
     sides = ("bids", "asks")
     return {s: [[float(p), float(q)] for p, q in snapshot[s]] for s in sides}
 
 
-def timed(run: Callable[[], Timed], count: int) -> tuple[float, Best]:
-    """ns a frame, and the answer."""
-    times, best = [], (0.0, 0.0)
-    for _ in range(RUNS):
-        ns, best = run()
-        times.append(ns / count)
-    return statistics.median(times), best
-
-
 def main() -> None:
     path = Path(sys.argv[1])
     symbol, data, snapshot = frames(path, sys.argv[2] if len(sys.argv) > 2 else None)
-    contenders = {"gapless.Book": ours, "msgspec + SortedDict": msgspec_sorted}
-    contenders["ccxt.pro OrderBook + json"] = ccxt_pro
+    contenders = {
+        "gapless.Book": ours,
+        "msgspec + SortedDict": msgspec_sorted,
+        "ccxt.pro OrderBook + json": ccxt_pro,
+        "nautilus_trader OrderBook": nautilus,
+        "cryptofeed OrderBook": cryptofeed,
+    }
     size = sum(map(len, data)) / len(data)
     print(f"{path.name} {symbol}: {len(data)} frames, {size:.0f} bytes each")
-    answers, first = {}, 0.0
-    for name, make in contenders.items():
-        ns, answers[name] = timed(make(symbol, data, snapshot), len(data))
-        first = first or ns
-        print(f"{name:28} {ns:10.0f} ns a frame  {ns / first:6.1f} times")
+    runs = {name: make(symbol, data, snapshot) for name, make in contenders.items()}
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    answers = {}
+    for _ in range(RUNS):
+        for name, run in runs.items():
+            ns, answers[name] = run()
+            times[name].append(ns / len(data))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, ns in medians.items():
+        ratio = ns / medians["gapless.Book"]
+        print(f"{name:28} {ns:10.0f} ns a frame  {ratio:6.1f} times")
     if len(set(answers.values())) != 1:
         raise SystemExit(f"the answers differ: {answers}")
+    read(symbol, data, snapshot)
+
+
+def read(symbol: str, data: list[bytes], snapshot: Snapshot) -> None:
+    """Times one property."""
     book = gapless.Book("binance_usdm", symbol)
+    book.apply(data[0])
     book.snapshot(json.dumps(snapshot))
     for frame in data:
         book.apply(frame)
-    if book.is_live:
-        count = 1_000_000
-        begun = time.thread_time_ns()
-        for _ in range(count):
-            book.best_bid  # noqa: B018 - what is measured
-        print(f"reading best_bid            {(time.thread_time_ns() - begun) / count:10.0f} ns")
+    if not book.is_live:
+        raise SystemExit(f"{book!r} is not live")
+    count = 1_000_000
+    begun = time.thread_time_ns()
+    for _ in range(count):
+        book.best_bid  # noqa: B018 - what is measured
+    print(f"reading best_bid            {(time.thread_time_ns() - begun) / count:10.0f} ns")
 
 
 if __name__ == "__main__":

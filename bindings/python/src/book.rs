@@ -11,6 +11,7 @@ use gapless::venues::session::SessionConfig;
 use gapless::{Applied, FrameBook, book_sha256};
 use numpy::{PyArray3, PyArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
 
@@ -67,6 +68,10 @@ impl Book {
             Applied::Refused(error) => return Err(FrameError::new_err(error.to_string())),
             Applied::Book(Verdict::Gap { expected, got }) => self.gap = Some((expected, got)),
             _ => {}
+        }
+        // Almost every frame of a feed: not looked up among the interpreter's words each time.
+        if let Applied::Book(Verdict::Apply { .. }) = applied {
+            return Ok(intern!(py, "apply").clone());
         }
         Ok(PyString::intern(py, applied.name()))
     }

@@ -1,15 +1,17 @@
 //! `Engine` and `Reader`: books kept by threads of Rust, read from Python while they change.
 
 use crate::error::{ClosedError, EngineError, NotLiveError};
+use crate::events::{_Subscription, interest};
 use crate::numbers::Numbers;
 use gapless::book::event::{Level, NO_TIME, Scales};
 use gapless::book::publish::{ReadError, Status};
 use gapless::engine::SourceState;
 use gapless::{BookReader, Wait};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a wait lasts before Python may look at its signals.
@@ -21,7 +23,8 @@ fn failed(error: impl std::fmt::Display) -> PyErr {
     EngineError::new_err(error.to_string())
 }
 
-fn time(ns: i64) -> Option<i64> {
+/// A stamp, where there is one.
+pub fn time(ns: i64) -> Option<i64> {
     Some(ns).filter(|ns| *ns != NO_TIME)
 }
 
@@ -29,6 +32,8 @@ fn time(ns: i64) -> Option<i64> {
 #[pyclass(module = "gapless", frozen)]
 pub struct _Engine {
     engine: Mutex<Option<gapless::Engine>>,
+    /// It was started, or closed: who has its events may come to their end.
+    begun: Arc<AtomicBool>,
     /// Threads do not survive a fork: in a child there is nothing to stop.
     process: u32,
 }
@@ -61,11 +66,36 @@ impl _Engine {
         let builder = gapless::config::read(config).map_err(failed)?;
         let engine = builder.build();
         let process = std::process::id();
-        Ok(Self { engine: Mutex::new(Some(engine)), process })
+        Ok(Self { engine: Mutex::new(Some(engine)), begun: Arc::default(), process })
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.with(|engine| engine.start().map_err(failed)))
+        py.detach(|| self.with(|engine| engine.start().map_err(failed)))?;
+        self.begun.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        topics: Vec<String>,
+        names: Option<Vec<String>>,
+        capacity: usize,
+        slow: &str,
+        numbers: &str,
+    ) -> PyResult<_Subscription> {
+        let numbers = match Numbers::read(numbers)? {
+            Numbers::Int => {
+                let text =
+                    "numbers of events must be 'float' or 'decimal': each has a scale of its own";
+                return Err(PyValueError::new_err(text));
+            }
+            numbers => numbers,
+        };
+        let interest = interest(&topics, names, capacity, slow)?;
+        let given = |engine: &mut gapless::Engine| engine.subscribe(&interest).map_err(failed);
+        let subscription = py.detach(|| self.with(given))?;
+        Ok(_Subscription::new(subscription, numbers, Arc::clone(&self.begun)))
     }
 
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
@@ -174,6 +204,7 @@ impl _Engine {
             let engine = held.take();
             drop(held);
             py.detach(|| drop(engine));
+            self.begun.store(true, Ordering::Release);
         }
     }
 }

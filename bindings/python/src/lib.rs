@@ -8,6 +8,7 @@ mod analytics;
 mod book;
 mod engine;
 mod error;
+mod events;
 mod extract;
 mod numbers;
 mod table;
@@ -37,6 +38,11 @@ fn _gapless(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<book::Book>()?;
     module.add_class::<engine::_Engine>()?;
     module.add_class::<engine::Reader>()?;
+    module.add_class::<events::Event>()?;
+    module.add_class::<events::Trade>()?;
+    module.add_class::<events::Liquidation>()?;
+    module.add_class::<events::Funding>()?;
+    module.add_class::<events::BookChange>()?;
     #[cfg(target_os = "linux")]
     module.add_function(wrap_pyfunction!(engine::_attach, module)?)?;
     #[cfg(target_os = "linux")]

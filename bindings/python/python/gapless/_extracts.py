@@ -1,4 +1,4 @@
-"""Recordings as tables: the arguments of the extracts, checked and passed on."""
+"""Recordings as tables: the words of the extracts, checked and passed on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from gapless import _gapless
 from gapless._gapless import Batches, Table
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from typing_extensions import Unpack
 
 Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 Time: TypeAlias = "int | str | datetime"
@@ -26,190 +28,155 @@ Kind: TypeAlias = Literal["books", "deltas", "trades", "liquidations", "funding"
 KINDS: tuple[Kind, ...] = ("deltas", "trades", "liquidations", "funding", "states")
 
 
-def books(
-    paths: Paths,
-    /,
-    *,
-    depth: int = 1,
-    on: str = "change",
-    features: Features = (),
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    numbers: Numbers = "int",
-    venue: str | None = None,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
-) -> Table:
-    """The best ``depth`` levels of every book, one row whenever they change.
+class Cut(TypedDict, total=False):
+    """What of the recordings is read, and how.
+
+    ``symbols``: the venue's own, one or several; none: all. ``start``, ``end``: rows received from
+    ``start`` on, before ``end``; ns since the epoch, RFC 3339 or a datetime with a time zone.
+    ``venue``: of inputs that do not tell theirs. ``progress``: True shows a bar (needs tqdm), or is
+    called with (bytes read, bytes in all or None). ``threads``: 0 is one for each core. ``errors``:
+    what cannot be read raises InputError, or is passed over with a warning.
+    """
+
+    symbols: str | Iterable[str]
+    start: Time | None
+    end: Time | None
+    venue: str | None
+    progress: Progress
+    threads: int
+    errors: Literal["raise", "warn"]
+
+
+class Shown(Cut, total=False):
+    """``numbers``: prices and sizes as exact integers at ``Table.scale(column)`` decimals
+    (``"int"``), the nearest floats (``"float"``), or exact ``decimal128`` (``"decimal"``).
+    """
+
+    numbers: Numbers
+
+
+class Levels(Shown, total=False):
+    """``depth``: levels of each side. ``on``: ``"change"``; ``"trade"``, a row before every trade
+    of the same venue and symbol; or an interval like ``"100ms"``, rows at its multiples (UTC) as
+    the books were then. ``features``: expressions, or a mapping of column names to expressions;
+    float columns whose formulas and units ``gapless.features`` has.
+    """
+
+    depth: int
+    on: str
+    features: Features
+
+
+class Parts(Levels, total=False):
+    """``batch_rows``: rows of a batch, or somewhat more. ``price_scale``, ``size_scale``: decimals
+    of integers; without them the first batch's, and a later value with more raises ScaleError.
+    """
+
+    price_scale: int | None
+    size_scale: int | None
+    batch_rows: int
+
+
+class Stream(Parts, total=False):
+    """``ordered``: whether batches are in order of receive time over all inputs."""
+
+    ordered: bool
+
+
+def books(paths: Paths, /, **words: Unpack[Levels]) -> Table:
+    """The best ``depth`` (1) levels of every book, one row whenever they change.
 
     Columns: ``recv_ns, venue_ns, venue, symbol, venue_channel, source, input, seq, live``, then
     ``bid_price, bid_size, ask_price, ask_size`` (``bid_price_0`` … for ``depth`` > 1), then the
     features. A book that stops being live gets a row with ``live`` 0 and no levels, so that no join
     carries it over a gap.
 
-    ``on``: ``"change"``; ``"trade"``, a row before every trade of the same venue and symbol; or an
-    interval like ``"100ms"``, rows at its multiples (UTC) as the books were then.
+    ``depth=1``: levels of each side. ``on="change"``; ``"trade"``, a row before every trade of the
+    same venue and symbol; or an interval like ``"100ms"``, rows at its multiples (UTC) as the books
+    were then. ``features=()``: expressions, or a mapping of column names to expressions; float
+    columns whose formulas and units ``gapless.features`` has.
 
-    ``features``: expressions, or a mapping of column names to expressions; float columns whose
-    formulas and units ``gapless.features`` has.
+    ``numbers="int"``: prices and sizes as exact integers at ``Table.scale(column)`` decimals; the
+    nearest floats (``"float"``), or exact ``decimal128`` (``"decimal"``).
 
-    ``numbers``: prices and sizes as exact integers at ``Table.scale(column)`` decimals, the nearest
-    floats, or exact ``decimal128``. ``start``, ``end``: rows received from ``start`` on, before
-    ``end``; ns since the epoch, RFC 3339 or a datetime with a time zone. ``venue``: of inputs that
-    do not tell theirs. ``progress``: True shows a bar (needs tqdm), or is called with (bytes read,
-    bytes in all or None). ``threads``: 0 is one for each core. ``errors``: what cannot be read
-    raises InputError, or is passed over with a warning.
+    ``symbols=()``: the venue's own, one or several; none: all. ``start=None``, ``end=None``: rows
+    received from ``start`` on, before ``end``; ns since the epoch, RFC 3339 or a datetime with a
+    time zone. ``venue=None``: of inputs that do not tell theirs. ``progress=False``: True shows a
+    bar (needs tqdm), or is called with (bytes read, bytes in all or None). ``threads=0``: one for
+    each core. ``errors="raise"``: what cannot be read raises InputError, or is passed over with a
+    warning (``"warn"``).
 
-    Rows are in order of receive time. Raises InputError, ScaleError, ValueError.
+    Rows are in order of receive time. Raises InputError, ScaleError, ValueError; TypeError for a
+    word that is none of these.
     """
-    return _table("books", paths, **_words(locals()))
+    return _table("books", paths, Levels, words)
 
 
-def deltas(
-    paths: Paths,
-    /,
-    *,
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    numbers: Numbers = "int",
-    venue: str | None = None,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
-) -> Table:
+def deltas(paths: Paths, /, **words: Unpack[Shown]) -> Table:
     """Every change of a level of a live book.
 
     Columns: those of ``books`` up to ``seq``, then ``kind``: ``"snapshot"`` (the rows of the
     message are the whole book), ``"delta"``, or ``"void"`` (one row without levels: the book is
     not live from here); ``side``, ``price``, ``size`` (what now rests there; 0 = nothing), and
-    ``last`` (1 on the last row of a message: only there the book is whole). Arguments as of
-    ``books``.
+    ``last`` (1 on the last row of a message: only there the book is whole). Words as of ``books``,
+    but ``depth``, ``on`` and ``features``.
     """
-    return _table("deltas", paths, **_words(locals()))
+    return _table("deltas", paths, Shown, words)
 
 
-def trades(
-    paths: Paths,
-    /,
-    *,
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    numbers: Numbers = "int",
-    venue: str | None = None,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
-) -> Table:
+def trades(paths: Paths, /, **words: Unpack[Shown]) -> Table:
     """Every trade: ``side`` of the taker, ``price``, ``size``, fills of an aggregate (``count``),
-    ``flags`` and ``id``. Arguments as of ``books``.
+    ``flags`` (as ``Event.flags``) and ``id``. Words as of ``deltas``.
     """
-    return _table("trades", paths, **_words(locals()))
+    return _table("trades", paths, Shown, words)
 
 
-def liquidations(
-    paths: Paths,
-    /,
-    *,
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    numbers: Numbers = "int",
-    venue: str | None = None,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
-) -> Table:
+def liquidations(paths: Paths, /, **words: Unpack[Shown]) -> Table:
     """Every liquidation: ``side`` of the order (``"sell"`` closes a long), ``price``, ``size``,
     ``filled``, ``average_price``, whether the venue publishes a sample only (``sampled``),
-    ``flags`` and ``id``. Arguments as of ``books``.
+    ``flags`` and ``id``. Words as of ``deltas``.
     """
-    return _table("liquidations", paths, **_words(locals()))
+    return _table("liquidations", paths, Shown, words)
 
 
-def funding(
-    paths: Paths,
-    /,
-    *,
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    numbers: Numbers = "int",
-    venue: str | None = None,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
-) -> Table:
+def funding(paths: Paths, /, **words: Unpack[Shown]) -> Table:
     """What each message said of ``last``, ``mark``, ``index``, ``settle``, ``open_interest``,
     ``funding_rate``, ``predicted_funding`` and ``funding_time_ns``; what it did not say is null.
-    Arguments as of ``books``.
+    Words as of ``deltas``.
     """
-    return _table("funding", paths, **_words(locals()))
+    return _table("funding", paths, Shown, words)
 
 
-def states(
-    paths: Paths,
-    /,
-    *,
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    venue: str | None = None,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
-) -> Table:
+def states(paths: Paths, /, **words: Unpack[Cut]) -> Table:
     """Every change of a book's state: ``change`` (``"invalidated"``, ``"reset"``, ``"live"``,
     ``"none"``), the ``verdict`` on the message, ``state``, ``reason``, and at a gap the number that
-    was ``expected`` and the one that was ``got``. Arguments as of ``books``.
+    was ``expected`` and the one that was ``got``. Words as of ``deltas``, but ``numbers``.
     """
-    return _table("states", paths, **_words(locals()))
+    return _table("states", paths, Cut, words)
 
 
 def replay(
-    paths: Paths,
-    /,
-    *,
-    kinds: Kind | Iterable[Kind] = KINDS,
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    depth: int = 1,
-    on: str = "change",
-    features: Features = (),
-    numbers: Numbers = "int",
-    price_scale: int | None = None,
-    size_scale: int | None = None,
-    venue: str | None = None,
-    batch_rows: int = 65_536,
-    ordered: bool = True,
-    progress: Progress = False,
-    threads: int = 0,
-    errors: Literal["raise", "warn"] = "raise",
+    paths: Paths, /, *, kinds: Kind | Iterable[Kind] = KINDS, **words: Unpack[Stream]
 ) -> Batches:
     """Replays recordings on threads of their own and gives their rows in immutable batches.
 
-    Each batch is a ``Table`` of one of ``kinds``, of ``batch_rows`` rows or somewhat more; memory
-    is bounded by them, whatever the size of the inputs. ``ordered``: batches of a kind are in order
-    of receive time over all inputs, on one thread; False is faster for several files: every core
-    reads files of its own, and only the batches of one file are in its order.
+    Each batch is a ``Table`` of one of ``kinds``, of ``batch_rows`` (65 536) rows or somewhat more;
+    memory is bounded by them, whatever the size of the inputs. ``ordered=True``: batches of a kind
+    are in order of receive time over all inputs, on one thread; False is faster for several files:
+    every core reads files of its own, and only the batches of one file are in its order.
 
     All batches of a kind have one schema. Integers take the scale of the first batch; a later value
     with more decimals raises ScaleError, unless ``price_scale`` and ``size_scale`` said more.
 
     ``for batch in gapless.replay(...)``; batches of one kind are an Arrow stream too
-    (``pl.DataFrame``, ``pa.table``, duckdb). Other arguments as of ``books``.
+    (``pl.DataFrame``, ``pa.table``, duckdb). Other words as of ``books``.
     """
-    words = _words(locals())
-    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
-    if words["progress"] is True:
+    given = _words(Stream, words)
+    if given["progress"] is True:
         # It closes itself when the iterator is forgotten, which may be half way.
-        words["progress"] = _report(_tqdm())
-    words["progress"] = words["progress"] or None
-    return _gapless._batches(kinds, _paths(paths), _given(words))
+        given["progress"] = _report(_tqdm())
+    given["progress"] = given["progress"] or None
+    return _gapless._batches(_listed(kinds), _paths(paths), _given(given))
 
 
 def to_parquet(
@@ -219,61 +186,56 @@ def to_parquet(
     *,
     kinds: Kind | Iterable[Kind] = KINDS,
     name: str = "part",
-    symbols: str | Iterable[str] = (),
-    start: Time | None = None,
-    end: Time | None = None,
-    depth: int = 1,
-    on: str = "change",
-    features: Features = (),
-    numbers: Numbers = "int",
-    price_scale: int | None = None,
-    size_scale: int | None = None,
-    venue: str | None = None,
-    batch_rows: int = 65_536,
-    progress: Progress = False,
-    errors: Literal["raise", "warn"] = "raise",
+    **words: Unpack[Parts],
 ) -> list[tuple[Path, int]]:
     """Writes extracts as Parquet (zstd): ``venue=V/channel=KIND/date=D/symbol=S/NAME-N.parquet``.
 
     Returns path and rows of each file. Files appear when they are whole; writing the same again
     replaces them. ``name`` tells apart what is written into one data set by several callers. Rows
     are in order of receive time; the path says venue and symbol, the file has the other columns.
-    Other arguments as of ``replay``. Raises OSError for what cannot be written.
+    Other words as of ``replay``. Raises OSError for what cannot be written.
     """
-    words = _words(locals())
-    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
-    with _bar(words["progress"]) as report:
-        words["progress"] = report
-        return _gapless._to_parquet(kinds, _paths(paths), os.fspath(folder), name, _given(words))
+    given = _words(Parts, words)
+    with _bar(given["progress"]) as report:
+        given["progress"] = report
+        place = os.fspath(folder), name
+        return _gapless._to_parquet(_listed(kinds), _paths(paths), *place, _given(given))
 
 
-def _table(kind: str, paths: Paths, **words: Any) -> Table:
-    with _bar(words["progress"]) as report:
-        words["progress"] = report
-        table, skipped = _gapless._extract(kind, _paths(paths), _given(words))
+def _table(kind: Kind, paths: Paths, known: type, words: Mapping[str, Any]) -> Table:
+    given = _words(known, words)
+    with _bar(given["progress"]) as report:
+        given["progress"] = report
+        table, skipped = _gapless._extract(kind, _paths(paths), _given(given))
     for error in skipped:
         warnings.warn(error, RuntimeWarning, stacklevel=3)
     return table
 
 
-def _words(words: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a public function as the compiled module takes them."""
-    words = {name: value for name, value in words.items() if name not in ("paths", "kinds")}
-    for unused in ("folder", "name"):
-        words.pop(unused, None)
-    symbols = words["symbols"]
-    words["symbols"] = [symbols] if isinstance(symbols, str) else list(symbols)
-    words["start"], words["end"] = _time(words["start"]), _time(words["end"])
-    features = words.get("features", ())
+def _words(known: type, words: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a public function as the compiled module takes them."""
+    for word in words:
+        if word not in known.__annotations__:
+            raise TypeError(f"no word {word!r}; known are {', '.join(known.__annotations__)}")
+    given = dict(words)
+    given["symbols"] = _listed(given.get("symbols", ()))
+    given["start"], given["end"] = _time(given.get("start")), _time(given.get("end"))
+    features = given.get("features", ())
     if isinstance(features, Mapping):
-        words["features"] = list(features.items())
+        given["features"] = list(features.items())
     else:
-        words["features"] = [(expression, expression) for expression in features]
-    errors = words.pop("errors")
+        given["features"] = [(expression, expression) for expression in features]
+    errors = given.pop("errors", "raise")
     if errors not in ("raise", "warn"):
         raise ValueError(f"errors must be 'raise' or 'warn', not {errors!r}")
-    words["skip_errors"] = errors == "warn"
-    return words
+    given["skip_errors"] = errors == "warn"
+    given.setdefault("progress", False)
+    return given
+
+
+def _listed(words: str | Iterable[str]) -> list[str]:
+    """One word or several, as a list."""
+    return [words] if isinstance(words, str) else list(words)
 
 
 def _given(words: dict[str, Any]) -> dict[str, Any]:

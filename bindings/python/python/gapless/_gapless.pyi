@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import disjoint_base
 
 from gapless._types import BookInfo, Parity, SourceStatus
 
@@ -328,6 +329,144 @@ class Reader(Generic[_N]):
         """Waits until ``version`` is another than ``seen``; None after ``timeout`` seconds."""
     def __reduce__(self) -> Any: ...
 
+@disjoint_base
+class Event:
+    """What every event has. Events are plain values; any thread may keep them."""
+
+    @property
+    def topic(self) -> Literal["trades", "liquidations", "funding", "states", "updates"]:
+        """What it is about."""
+    @property
+    def instrument(self) -> str:
+        """``VENUE[.MARKET]:SYMBOL``."""
+    @property
+    def number(self) -> int:
+        """Counts what a thread of the engine had for this receiver; a hole is what it lost."""
+    @property
+    def recv_ns(self) -> int | None:
+        """When its message was received, ns since the epoch."""
+    @property
+    def venue_ns(self) -> int | None:
+        """When the venue published it, ns since the epoch."""
+    @property
+    def flags(self) -> int:
+        """Marks, a sum: 1 made by a recorder, 2 off the book, 4 block trade, 8 retail price
+        improvement, 16 from before the subscription, 32 last of its message, 64 by HTTP."""
+    def __reduce__(self) -> Any: ...
+
+@final
+class Trade(Event, Generic[_N]):
+    """A trade. Sizes are in the venue's unit (base currency or contracts)."""
+
+    @property
+    def price(self) -> _N:
+        """Price."""
+    @property
+    def size(self) -> _N:
+        """Size."""
+    @property
+    def side(self) -> Literal["buy", "sell"] | None:
+        """Side of the taker, where it is said."""
+    @property
+    def id(self) -> str | None:
+        """The venue's id, its first 40 bytes."""
+    @property
+    def seq(self) -> int | None:
+        """Sequence of the trade, where the venue counts them."""
+    @property
+    def aggregate(self) -> tuple[int, int] | None:
+        """First and last trade id of an aggregate."""
+    @property
+    def count(self) -> int | None:
+        """Fills in an aggregate."""
+    @property
+    def score(self) -> _N | None:
+        """A score that a relay attached, 0..1."""
+
+@final
+class Liquidation(Event, Generic[_N]):
+    """A forced closing."""
+
+    @property
+    def price(self) -> _N:
+        """Order or bankruptcy price."""
+    @property
+    def size(self) -> _N:
+        """Original size."""
+    @property
+    def filled(self) -> _N | None:
+        """Size filled so far."""
+    @property
+    def average_price(self) -> _N | None:
+        """Average price of the fills."""
+    @property
+    def size_usd(self) -> _N | None:
+        """Value in USD."""
+    @property
+    def side(self) -> Literal["buy", "sell"] | None:
+        """Side of the order: ``"sell"`` closes a long."""
+    @property
+    def id(self) -> str | None:
+        """The venue's id, its first 40 bytes."""
+    @property
+    def sampled(self) -> bool:
+        """The venue publishes a sample, not every liquidation."""
+
+@final
+class Funding(Event, Generic[_N]):
+    """What one message said of funding and reference prices; None is what it did not say."""
+
+    @property
+    def last(self) -> _N | None:
+        """Price of the last trade."""
+    @property
+    def mark(self) -> _N | None:
+        """Mark price."""
+    @property
+    def index(self) -> _N | None:
+        """Index price."""
+    @property
+    def settle(self) -> _N | None:
+        """Estimated settlement price."""
+    @property
+    def open_interest(self) -> _N | None:
+        """Open interest in the venue's unit."""
+    @property
+    def funding_rate(self) -> _N | None:
+        """Funding rate of the interval; 1 is 100 %."""
+    @property
+    def predicted_funding(self) -> _N | None:
+        """Predicted funding rate."""
+    @property
+    def funding_time_ns(self) -> int | None:
+        """When funding is next paid, ns since the epoch."""
+
+@final
+class BookChange(Event):
+    """A published book has another state (``"states"``), or changed at all (``"updates"``)."""
+
+    @property
+    def book(self) -> str:
+        """The book's full name, which ``Engine.book`` takes."""
+    @property
+    def state(self) -> _State:
+        """What may be thought of it."""
+    @property
+    def reason(self) -> str:
+        """Why it is not live; ``"none"`` if it is."""
+    @property
+    def epoch(self) -> int:
+        """Counts the snapshots that replaced it."""
+    @property
+    def seq(self) -> int | None:
+        """The venue's number of its last message."""
+
+@final
+class _Subscription:
+    def next(self, timeout: float) -> list[Event] | None: ...
+    def counts(self) -> tuple[int, int, int]: ...
+    def close(self) -> None: ...
+
 @final
 class _Engine:
     def __new__(cls, config: str) -> _Engine: ...
@@ -339,6 +478,14 @@ class _Engine:
     def book(self, name: str, timeout: float, numbers: str) -> Reader[Any]: ...
     def add(self, name: str) -> None: ...
     def remove(self, name: str) -> None: ...
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        names: Sequence[str] | None,
+        capacity: int,
+        slow: str,
+        numbers: str,
+    ) -> _Subscription: ...
     def close(self) -> None: ...
 
 def venues() -> list[str]:

@@ -25,6 +25,13 @@ class SourceStatus(TypedDict):
     errors_count: int
 
 
+class Lost(TypedDict):
+    """Events that a receiver was not given."""
+
+    lost: int
+    replaced: int
+
+
 class Parity(TypedDict):
     """What two sources say of the same trades."""
 

@@ -10,7 +10,19 @@ import os
 from collections.abc import Callable, Iterable
 from glob import glob
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+class Cluster(Protocol):
+    """Workers that see the files under the same paths."""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Begins a call on a worker, which may be retried; a handle of it."""
+
+    def result(self, handle: Any) -> Any:
+        """Waits for the call; returns or raises what the function did."""
 
 
 class Report(NamedTuple):
@@ -26,7 +38,31 @@ class Report(NamedTuple):
         return sum(rows for _, rows in self.written)
 
 
-def inputs(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:
+def to_parquet(
+    cluster: Cluster, paths: Paths, folder: str | os.PathLike[str], options: dict[str, Any]
+) -> list[Report]:
+    """One data set of all files, each a unit; one that fails is reported and the others go on."""
+    target = os.path.abspath(os.fspath(folder))
+    files = inputs(paths)
+    handles = [cluster.submit(write, file, target, options) for file in files]
+    reports = []
+    for file, handle in zip(files, handles, strict=True):
+        try:
+            reports.append(Report(file, cluster.result(handle), None))
+        except Exception as error:
+            reports.append(Report(file, [], str(error)))
+    return reports
+
+
+def map_files(
+    cluster: Cluster, function: Callable[..., Any], paths: Paths, arguments: dict[str, Any]
+) -> list[Any]:
+    """``function`` of every file, in order of the files; raises what it raised."""
+    handles = [cluster.submit(apply, file, function, arguments) for file in inputs(paths)]
+    return [cluster.result(handle) for handle in handles]
+
+
+def inputs(paths: Paths) -> list[str]:
     """The files behind paths and patterns, each once, in order. Raises FileNotFoundError."""
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
@@ -45,8 +81,8 @@ def name(path: str) -> str:
     return f"{stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
-def to_parquet(path: str, folder: str, options: dict[str, Any]) -> list[tuple[Path, int]]:
-    """One unit."""
+def write(path: str, folder: str, options: dict[str, Any]) -> list[tuple[Path, int]]:
+    """One unit of a data set."""
     import gapless
 
     return gapless.to_parquet(path, folder, name=name(path), **options)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gapless import _units
@@ -22,7 +22,7 @@ __all__ = ["Report", "map_files", "to_parquet"]
 
 def to_parquet(
     client: Client,
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    paths: _units.Paths,
     folder: str | os.PathLike[str],
     /,
     *,
@@ -35,25 +35,13 @@ def to_parquet(
     ``retries`` times more and then reported; the others go on. ``options`` are those of
     ``gapless.to_parquet``, but ``name``. Reports are in the order of the files.
     """
-    files = _units.inputs(paths)
-    target = os.path.abspath(os.fspath(folder))
-    workers: Any = client
-    futures = [
-        workers.submit(_units.to_parquet, file, target, options, retries=retries, pure=False)
-        for file in files
-    ]
-    reports = []
-    for file, future in zip(files, futures, strict=True):
-        error = future.exception()
-        written = [] if error else future.result()
-        reports.append(Report(file, written, None if error is None else str(error)))
-    return reports
+    return _units.to_parquet(_Workers(client, retries), paths, folder, options)
 
 
 def map_files(
     client: Client,
     function: Callable[..., Any],
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    paths: _units.Paths,
     /,
     *,
     retries: int = 2,
@@ -64,11 +52,15 @@ def map_files(
     ``function`` may be an extract: tables travel whole, so let it return what is small. Raises what
     the function raised, after ``retries`` more tries.
     """
-    files = _units.inputs(paths)
-    workers: Any = client
-    futures = [
-        workers.submit(_units.apply, file, function, arguments, retries=retries, pure=False)
-        for file in files
-    ]
-    results: list[Any] = workers.gather(futures)
-    return results
+    return _units.map_files(_Workers(client, retries), function, paths, arguments)
+
+
+class _Workers:
+    def __init__(self, client: Any, retries: int) -> None:
+        self._client, self._retries = client, retries
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._client.submit(function, *arguments, retries=self._retries, pure=False)
+
+    def result(self, handle: Any) -> Any:
+        return handle.result()

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -20,48 +20,34 @@ __all__ = ["Report", "map_files", "to_parquet"]
 
 
 def to_parquet(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    paths: _units.Paths,
     folder: str | os.PathLike[str],
     /,
     *,
     retries: int = 2,
     **options: Any,
 ) -> list[Report]:
-    """``gapless.to_parquet`` of every file on the cluster's workers, into one data set.
-
-    Workers must see the files and the folder under the same paths. A unit that fails is tried
-    ``retries`` times more and then reported; the others go on. ``options`` are those of
-    ``gapless.to_parquet``, but ``name``. Reports are in the order of the files.
-    """
-    files = _units.inputs(paths)
-    target = os.path.abspath(os.fspath(folder))
-    unit = ray.remote(max_retries=retries, retry_exceptions=True)(_units.to_parquet)
-    handles = [unit.remote(file, target, options) for file in files]
-    reports = []
-    for file, handle in zip(files, handles, strict=True):
-        try:
-            reports.append(Report(file, ray.get(handle), None))
-        except ray.exceptions.RayTaskError as error:
-            reports.append(Report(file, [], str(error.cause)))
-        except ray.exceptions.RayError as error:
-            reports.append(Report(file, [], str(error)))
-    return reports
+    """As ``gapless.dask.to_parquet``, on the workers of the cluster that ``ray`` is joined to."""
+    return _units.to_parquet(_Workers(retries), paths, folder, options)
 
 
 def map_files(
-    function: Callable[..., Any],
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    /,
-    *,
-    retries: int = 2,
-    **arguments: Any,
+    function: Callable[..., Any], paths: _units.Paths, /, *, retries: int = 2, **arguments: Any
 ) -> list[Any]:
-    """``function(path, **arguments)`` of every file on the workers; results in order of the files.
+    """As ``gapless.dask.map_files``, on the workers of the cluster that ``ray`` is joined to."""
+    return _units.map_files(_Workers(retries), function, paths, arguments)
 
-    ``function`` may be an extract: tables travel whole, so let it return what is small. Raises what
-    the function raised, after ``retries`` more tries.
-    """
-    files = _units.inputs(paths)
-    unit = ray.remote(max_retries=retries, retry_exceptions=True)(_units.apply)
-    results: list[Any] = ray.get([unit.remote(file, function, arguments) for file in files])
-    return results
+
+class _Workers:
+    def __init__(self, retries: int) -> None:
+        self._retries = retries
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        unit = ray.remote(max_retries=self._retries, retry_exceptions=True)(function)
+        return unit.remote(*arguments)
+
+    def result(self, handle: Any) -> Any:
+        try:
+            return ray.get(handle)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
