@@ -9,8 +9,10 @@
 use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::command::ConnId;
+use crate::feed::renewals::Anew;
 use crate::rng::Rng;
 use crate::source::TopicConfig;
+use gapless_venues::books::BookId;
 use gapless_venues::live::{Acks, Live};
 use gapless_venues::registry::AnySession;
 use gapless_venues::venue::Topic;
@@ -106,8 +108,10 @@ pub(crate) struct Connection {
     pub is_standby: bool,
     /// Topics that the venue refused.
     pub refused: Vec<bool>,
-    /// Topics to unsubscribe and subscribe.
-    pub renew: Vec<usize>,
+    /// Books whose topics are to be unsubscribed and subscribed.
+    pub renew: Vec<BookId>,
+    /// What was opened for such books where nothing can be unsubscribed.
+    pub anew: Anew,
     pub last_why: String,
     pub connects: u64,
     /// Which key the attempt was made with.
@@ -147,6 +151,7 @@ impl Connection {
             backoff: Backoff::default(),
             is_standby: false,
             renew: Vec::new(),
+            anew: Anew::default(),
             last_why: String::new(),
             connects: 0,
             key_no: 0,
@@ -269,19 +274,19 @@ impl Connection {
         self.queue(first, requests);
     }
 
-    /// Queues what `renew` holds. `false`: the venue has no way to unsubscribe.
-    pub fn renew_all(&mut self) -> bool {
-        let which = std::mem::take(&mut self.renew);
+    /// Queues what makes the subscriptions of these topics anew. `false`: the venue has no way to
+    /// unsubscribe.
+    pub fn renew_topics(&mut self, which: &[usize]) -> bool {
         let topics = Arc::clone(&self.wanted.topics);
         let topics: Vec<Topic<'_>> =
             which.iter().filter_map(|at| topics.get(*at)).map(TopicConfig::topic).collect();
         let first = self.session.next_id();
         let requests = self.session.unsubscribe(&topics);
         if requests.is_empty() {
-            return topics.is_empty();
+            return false;
         }
         self.queue(first, requests);
-        self.subscribe(&which);
+        self.subscribe(which);
         true
     }
 

@@ -12,6 +12,7 @@
 
 mod pair;
 mod refusals;
+pub(crate) mod renewals;
 mod requests;
 
 pub use pair::REPLACE_NS_MAX;
@@ -25,8 +26,8 @@ use crate::source::{LINES_MAX, Secret, SourceConfig, TOPICS_MAX, TopicConfig};
 use crate::tap::{Deed, Tap};
 use gapless_book::lines::LineNo;
 use gapless_book::local::Reason;
-use gapless_venues::books::{BookId, Books};
-use gapless_venues::live::{Acks, Lost};
+use gapless_venues::books::Books;
+use gapless_venues::live::Lost;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{LineId, Watcher, Wire};
 use gapless_venues::venue::Topic;
@@ -359,7 +360,6 @@ impl Feed {
 
     /// A connection is open.
     pub fn opened<W: Watcher>(&mut self, conn: ConnId, now: i64, watcher: &mut W) {
-        let home = self.home(conn.place);
         // What was opened together shall not be replaced together.
         let early = self.config.lifetime_ns.map(|life| life - self.rng.up_to(life / 24));
         let Some(place) = self.current(conn) else { return self.close_unknown(conn) };
@@ -367,7 +367,7 @@ impl Feed {
             return;
         }
         place.open(now, early);
-        watcher.line(LineId(home));
+        watcher.line(LineId(conn.place));
         watcher.wire(now, &Wire::Opened(&place.wanted.shown));
         self.with(conn.place, watcher, |place, tap| {
             let url = place.wanted.shown.clone();
@@ -406,7 +406,8 @@ impl Feed {
             return;
         }
         self.counters.frames += 1;
-        watcher.line(LineId(self.home(conn.place)));
+        // What passed is the connection's own; the books are those of its home.
+        watcher.line(LineId(conn.place));
         watcher.wire(now, wire);
         self.with(conn.place, watcher, |place, tap| {
             place.session.bytes(now, bytes, tap);
@@ -536,6 +537,17 @@ impl Feed {
         self.give_up(line.0, &Why::Broken(why.to_owned()), now, watcher);
     }
 
+    /// Nobody looked at the sockets for a while: what waits in them is old. Every open connection
+    /// ends, and its books are void before anything more is read.
+    pub fn stood_still<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        let why = Why::Broken("nobody read it for too long".to_owned());
+        for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
+            if self.places.get(at as usize).is_some_and(Connection::is_open) {
+                self.give_up(at, &why, now, watcher);
+            }
+        }
+    }
+
     fn current(&mut self, conn: ConnId) -> Option<&mut Connection> {
         self.places.get_mut(conn.place as usize).filter(|place| place.conn() == conn)
     }
@@ -562,7 +574,7 @@ impl Feed {
 
     /// The books of a connection are void, and what is still under way for it is nobody's.
     fn void<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
-        watcher.line(LineId(self.home(at)));
+        watcher.line(LineId(at));
         let Some(place) = self.places.get_mut(at as usize) else { return };
         if place.is_open() {
             watcher.wire(now, &Wire::Closed(&place.last_why));
@@ -711,37 +723,15 @@ impl Feed {
     /// Sends what waits, as far as the budgets allow.
     fn flush<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
         let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
-        if place.may_renew() && !place.renew_all() {
-            let why = Why::Broken("a topic must be subscribed anew".to_owned());
-            return self.give_up(at, &why, now, watcher);
+        if place.may_renew() {
+            self.renew_all(at, now, watcher);
         }
-        let Some(place) = self.places.get_mut(at as usize) else { return };
+        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
         while let Some(request) = place.next_request(now) {
             place.session.sent(now, &request.text);
             watcher.line(LineId(at));
             watcher.wire(now, &Wire::Sent(&request.text));
             self.out.push_back(Command::Send { conn: place.conn(), text: request.text });
-        }
-    }
-
-    fn renew(&mut self, at: u32, book: BookId) {
-        let home = self.places.get(self.home(at) as usize);
-        let Some(entry) = home.and_then(|home| home.session.books().get(book)) else { return };
-        let (channel, symbol) = (entry.channel.clone(), entry.symbol.clone());
-        let asks = home.is_some_and(|home| {
-            let is_deaf = home.session.wiring().live().acks == Acks::None;
-            is_deaf && home.session.snapshot_request(entry).is_some()
-        });
-        if asks {
-            // Where nobody answers a request there is no other way but the whole book.
-            return self.fetch_book(at, book);
-        }
-        let Some(place) = self.places.get_mut(at as usize) else { return };
-        // Of a book whose topic cannot be told all are renewed.
-        match place.topic_of_book(&channel, &symbol) {
-            Some(topic) if !place.renew.contains(&topic) => place.renew.push(topic),
-            Some(_) => {}
-            None => place.renew = (0..place.wanted.topics.len()).collect(),
         }
     }
 }

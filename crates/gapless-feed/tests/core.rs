@@ -283,3 +283,29 @@ fn two_lines_write_one_book_and_the_loss_of_one_leaves_it_live() {
     rig.lose(second, &Why::Closed(Some(1006)));
     assert_eq!(rig.state("BTCUSDT"), (State::Syncing, Reason::Disconnected));
 }
+
+#[test]
+fn what_passes_over_a_line_is_told_as_its_own() {
+    let mut config = spot(&["BTCUSDT"]);
+    config.lines.push(LineConfig::default());
+    let mut rig = Rig::new(config);
+    let (first, second) = (rig.connect(), rig.connect());
+    rig.told.passed.clear();
+    rig.frame(second, &delta("BTCUSDT", 95, 101));
+    rig.answer(200, &[], SNAPSHOT);
+    rig.lose(second, &Why::Closed(None));
+    rig.run(S);
+    let again = rig.accept();
+    rig.frame(first, &delta("BTCUSDT", 95, 101));
+    assert_eq!(again.place, second.place);
+    let at = second.place;
+    let passed = [
+        (at, "text"),
+        (at, "answer"),
+        (at, "closed"),
+        (at, "opened"),
+        (at, "sent"),
+        (first.place, "text"),
+    ];
+    assert_eq!(rig.told.passed, passed);
+}

@@ -208,3 +208,140 @@ fn a_new_key_replaces_connections_without_a_pause() {
     rig.run(200 * MS);
     assert_eq!((rig.moved.len(), &rig.closed[..]), (1, &[old][..]));
 }
+
+#[test]
+fn what_came_late_after_a_reconnect_is_not_subscribed_twice() {
+    let config = source(VenueId::Bybit, "orderbook.50", &["BTCUSDT"]);
+    let mut rig = Rig::new(SourceConfig { market: Market::Spot, ..config });
+    let old = rig.connect();
+    rig.frame(old, &bybit("snapshot", 10));
+    rig.run(3 * S);
+    rig.lose(old, &Why::Closed(None));
+    let new = rig.accept();
+    rig.run(300 * MS);
+    rig.frame(new, &bybit("snapshot", 20));
+    assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    rig.run(S);
+    assert!(!rig.sent.iter().any(|text| text.contains("unsubscribe")), "{:?}", rig.sent);
+}
+
+#[test]
+fn a_book_that_is_live_again_is_not_subscribed_anew() {
+    let symbols: Vec<String> = (0..600).map(|n| format!("S{n}USDT")).collect();
+    let mut symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    symbols.insert(0, "BTCUSDT");
+    let config = source(VenueId::Bybit, "orderbook.50", &symbols);
+    let mut rig = Rig::new(SourceConfig { market: Market::Spot, ..config });
+    let conn = rig.connect();
+    rig.frame(conn, &bybit("snapshot", 10));
+    rig.frame(conn, &bybit("delta", 12));
+    assert_eq!(rig.state("BTCUSDT").1, Reason::Gap);
+    let sent = rig.sent.len();
+    rig.frame(conn, &bybit("snapshot", 20));
+    assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    rig.run(9 * S);
+    assert!(rig.sent.len() > sent, "requests waited when it was wanted");
+    assert!(!rig.sent.iter().any(|text| text.contains("unsubscribe")));
+}
+
+fn tardis(symbol: &str, is_snapshot: bool) -> String {
+    format!(
+        r#"{{"type":"book_change","symbol":"{symbol}","exchange":"bybit","isSnapshot":{is_snapshot},"bids":[{{"price":10,"amount":1}}],"asks":[{{"price":11,"amount":1}}],"timestamp":"2025-11-20T00:00:00.300Z","localTimestamp":"2025-11-20T00:00:00.301Z"}}"#
+    )
+}
+
+/// Seconds of a connection and of what replaces it, on all of which one symbol is lively; returns
+/// which connections were closed.
+fn lively(rig: &mut Rig, mut conn: gapless_feed::ConnId, seconds: u32) {
+    for _ in 0..seconds {
+        rig.run(S);
+        if rig.pending_connects() > 0 {
+            let new = rig.accept();
+            rig.frame(new, &tardis("BTCUSDT", true));
+            rig.run(300 * MS);
+            if rig.closed.contains(&conn) {
+                conn = new;
+            }
+        }
+        rig.frame(conn, &tardis("BTCUSDT", false));
+        assert_eq!(rig.state("BTCUSDT").0, State::Live);
+    }
+}
+
+#[test]
+fn one_dead_symbol_of_a_connection_that_cannot_unsubscribe_costs_no_other() {
+    let mut rig =
+        Rig::new(source(VenueId::Tardis, "book_change", &["bybit:BTCUSDT", "bybit:DEAD"]));
+    let conn = rig.connect();
+    for symbol in ["BTCUSDT", "DEAD"] {
+        rig.frame(conn, &tardis(symbol, true));
+    }
+    let ended = r#"{"type":"disconnect","exchange":"bybit","symbols":["DEAD"],"localTimestamp":"2025-11-20T00:00:00.301Z"}"#;
+    rig.frame(conn, ended);
+    assert_eq!(rig.state("DEAD").1, Reason::Disconnected);
+    lively(&mut rig, conn, 3_600);
+    assert!(rig.urls.len() <= 8, "{}", rig.urls.len());
+}
+
+#[test]
+fn a_book_that_was_lost_where_nothing_can_be_unsubscribed_heals_and_costs_no_other() {
+    let mut rig =
+        Rig::new(source(VenueId::Tardis, "book_change", &["bybit:BTCUSDT", "bybit:ETHUSDT"]));
+    let conn = rig.connect();
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        rig.frame(conn, &tardis(symbol, true));
+    }
+    rig.frame(conn, &tardis("ETHUSDT", false).replace("\"amount\":1", "\"amount\":\"x\""));
+    assert_eq!(rig.state("ETHUSDT").0, State::Syncing);
+    let new = rig.accept();
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        rig.frame(new, &tardis(symbol, true));
+    }
+    assert_eq!(rig.closed, []);
+    rig.run(300 * MS);
+    assert_eq!(rig.closed, [conn]);
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        assert_eq!(rig.state(symbol).0, State::Live);
+    }
+}
+
+#[test]
+fn a_book_that_is_refused_over_http_is_asked_for_once() {
+    let mut rig = Rig::new(rig::spot(&["BADUSDT"]));
+    let conn = rig.connect();
+    rig.frame(conn, r#"{"result":null,"id":1}"#);
+    rig.frame(conn, &rig::delta("BADUSDT", 95, 101));
+    rig.answer(400, &[], r#"{"code":-1121,"msg":"Invalid symbol."}"#);
+    assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
+    for second in 0..300 {
+        rig.run(S);
+        rig.frame(conn, &rig::delta("BADUSDT", 102 + second, 102 + second));
+    }
+    assert_eq!((rig.fetches_made, rig.closed.len()), (1, 0));
+    rig.lose(conn, &Why::Closed(None));
+    let conn = rig.accept();
+    rig.frame(conn, &rig::delta("BADUSDT", 500, 500));
+    assert_eq!(rig.fetches_made, 2, "a new connection may have it");
+}
+
+#[test]
+fn a_book_whose_key_was_refused_is_asked_for_with_the_next_one() {
+    let mut rig = Rig::new(relay(Flavour::REPLAYED, "orderbook", "binance:BTCUSDT"));
+    let conn = rig.connect();
+    let delta = r#"{"type":"delta","exchange":"binance","symbol":"BTCUSDT","bids":[[10,6]],"asks":[[11,1]],"seqNum":6}"#;
+    rig.frame(conn, delta);
+    rig.lose(conn, &Why::Closed(None));
+    let conn = rig.attempt();
+    rig.lose(conn, &Why::Refused { status: 401, retry_after_s: None });
+    assert_eq!(rig.state("BTCUSDT"), (State::Failed, Reason::Auth));
+    rig.set_key("hs_test_2");
+    let conn = rig.accept();
+    assert_eq!(rig.state("BTCUSDT").0, State::Syncing);
+    rig.frame(conn, delta);
+    rig.run(5 * S);
+    assert!(
+        rig.fetch_urls().iter().any(|url| url.contains("/orderbook/")),
+        "{:?}",
+        rig.fetch_urls()
+    );
+}

@@ -5,7 +5,7 @@
 use crate::venue::Market;
 use gapless_book::book::Observer;
 use gapless_book::lines::{Arrival, LineNo, LinePolicy, Lines, Loss};
-use gapless_book::local::{Demand, LocalBook, Outcome};
+use gapless_book::local::{Demand, LocalBook, Outcome, Reason, State};
 use std::collections::HashMap;
 
 /// Most books of one connection; further symbols are counted as unattributed.
@@ -78,6 +78,18 @@ impl BookEntry {
         }
     }
 
+    /// Whether nothing is asked for: only its own stream could show better.
+    pub(crate) fn is_refused(&self) -> bool {
+        let (state, reason) = self.local.state();
+        state == State::Failed
+            && matches!(reason, Reason::Auth | Reason::Refused | Reason::Delisted)
+    }
+
+    /// Whether no connection speaks for this book.
+    pub(crate) fn is_down(&self) -> bool {
+        self.lines.as_ref().is_none_or(|lines| lines.up() == 0)
+    }
+
     /// Whether a connection speaks for this book: it has shown it, or nobody else has.
     pub(crate) fn is_of(&self, line: LineNo) -> bool {
         self.lines.as_ref().is_none_or(|lines| lines.is_up(line) || lines.up() == 0)
@@ -138,6 +150,14 @@ impl Resync {
     /// Asked for several times and not live yet.
     pub const fn is_in_vain(&self) -> bool {
         self.attempts >= 4
+    }
+
+    /// Nothing is wanted and nothing waited for: its connection has gone, or nobody would answer.
+    /// The pace stays.
+    pub const fn forget(&mut self) {
+        self.wanted = Demand::None;
+        self.asked_ns = i64::MAX;
+        self.waiting_since_ns = i64::MAX;
     }
 
     /// The book is live.

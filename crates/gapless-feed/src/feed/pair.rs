@@ -22,12 +22,12 @@ impl Feed {
         let Some(place) = self.places.get(at as usize).filter(|place| !place.is_standby) else {
             return;
         };
-        let quiet = place.quiet;
+        let (quiet, anew) = (place.quiet, place.anew);
         if let Some(other) = self.places.get_mut((at ^ 1) as usize)
             && other.phase == Phase::Idle
         {
             other.is_standby = true;
-            other.quiet = quiet;
+            (other.quiet, other.anew) = (quiet, anew);
             other.phase = Phase::Waiting(now);
         }
     }

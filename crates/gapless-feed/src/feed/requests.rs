@@ -94,7 +94,7 @@ impl Feed {
             if !self.places.get(*at as usize).is_some_and(Connection::is_open) {
                 continue;
             }
-            watcher.line(LineId(self.home(*at)));
+            watcher.line(LineId(*at));
             if std::mem::take(&mut is_first) {
                 watcher.wire(now, &Wire::Answer { url: &redacted(&url), body });
             }

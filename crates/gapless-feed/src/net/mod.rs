@@ -3,17 +3,19 @@
 //! Invariant: a frame is read, parsed, applied and shown by the thread that runs the driver, with
 //! no queue and no copy in between; nothing here decides.
 
+pub mod clock;
 pub mod dial;
 pub mod transport;
 
 use crate::command::{Command, ConnId, FetchId, Why};
 use crate::feed::Feed;
+pub use clock::Clock;
 use gapless_venues::session::Watcher;
 use gapless_venues::venue::HttpAnswer;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use transport::{Answer, Incoming, Outgoing, Question, Socket, Soon, Transport};
 
@@ -22,37 +24,9 @@ const FRAMES_A_TURN: usize = 64;
 /// A peer that takes nothing of what is to be sent for so long is gone.
 pub const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The time of a feed: ns since the Unix epoch as it was when the clock was made, and from then on
-/// monotonic, so that a step of the system's clock fires no timer.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    began: Instant,
-    began_ns: i64,
-}
-
-impl Clock {
-    /// A clock that is set to the system's time now.
-    #[must_use]
-    pub fn new() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let began_ns = i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX);
-        Self { began: Instant::now(), began_ns }
-    }
-
-    /// Now.
-    #[inline]
-    #[must_use]
-    pub fn now(&self) -> i64 {
-        let passed = i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        self.began_ns.saturating_add(passed)
-    }
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// A thread that does not look at its sockets for so long stood still, ns: what waits in them is of
+/// before. Readers are told of a silent writer after as long.
+pub const STILL_NS_MAX: i64 = 1_000_000_000;
 
 enum Link<S> {
     Connecting(ConnId, Soon<Result<S, Why>>),
@@ -79,13 +53,16 @@ pub struct Driver<T: Transport> {
     clock: Clock,
     links: Vec<Link<T::Socket>>,
     fetches: Vec<(FetchId, Soon<Result<Answer, Why>>)>,
+    /// When it is to look at its sockets again at the latest, ns.
+    look_by: i64,
 }
 
 impl<T: Transport> Driver<T> {
     /// A driver of a feed that has not started.
     #[must_use]
     pub fn new(feed: Feed, transport: T, clock: Clock) -> Self {
-        Self { feed, transport, clock, links: Vec::new(), fetches: Vec::new() }
+        let (links, fetches) = (Vec::new(), Vec::new());
+        Self { feed, transport, clock, links, fetches, look_by: i64::MAX }
     }
 
     /// Its feed.
@@ -110,7 +87,8 @@ impl<T: Transport> Driver<T> {
         self.feed.start(self.clock.now(), watcher);
     }
 
-    /// Runs for so long, or until `enough` says so; it is asked after every frame.
+    /// Runs for so long, or until `enough` says so; it is asked after every frame. A driver that was
+    /// not run for [`STILL_NS_MAX`], whatever the reason, begins all connections anew.
     pub async fn run<W: Watcher>(
         &mut self,
         watcher: &mut W,
@@ -125,8 +103,10 @@ impl<T: Transport> Driver<T> {
                 return;
             }
             let now = self.clock.now();
+            self.look(now, watcher);
             let due = self.feed.deadline(now).saturating_sub(now).max(0);
             let wait = Duration::from_nanos(due.unsigned_abs()).min(left);
+            self.look_by = now.saturating_add(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
             let mut timer = pin!(sleep(wait));
             poll_fn(|cx| {
                 let is_due = timer.as_mut().poll(cx).is_ready();
@@ -192,6 +172,15 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// Before anything is read: what waited while the thread was stopped, the machine suspended or
+    /// the processor elsewhere is not shown as news.
+    fn look<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        if is_late(self.look_by, now) {
+            self.feed.stood_still(now, watcher);
+        }
+        self.look_by = now;
+    }
+
     /// One turn over everything that may be ready; ready itself when the feed wants something.
     fn poll<W: Watcher>(
         &mut self,
@@ -199,6 +188,7 @@ impl<T: Transport> Driver<T> {
         watcher: &mut W,
         enough: &impl Fn(&W) -> bool,
     ) -> Poll<()> {
+        self.look(self.clock.now(), watcher);
         let mut at = 0;
         while at < self.links.len() {
             match self.poll_link(at, cx, watcher, enough) {
@@ -223,7 +213,7 @@ impl<T: Transport> Driver<T> {
         watcher: &mut W,
         enough: &impl Fn(&W) -> bool,
     ) -> Result<(), Why> {
-        let Self { feed, links, clock, .. } = self;
+        let Self { feed, links, clock, look_by, .. } = self;
         let Some(link) = links.get_mut(at) else { return Ok(()) };
         if let Link::Connecting(conn, socket) = link {
             let Poll::Ready(socket) = socket.as_mut().poll(cx) else { return Ok(()) };
@@ -237,6 +227,10 @@ impl<T: Transport> Driver<T> {
                 return flush(socket, stuck, cx);
             };
             let now = clock.now();
+            if is_late(*look_by, now) {
+                break;
+            }
+            *look_by = now;
             match incoming? {
                 Incoming::Text(bytes) => feed.frame(*conn, now, &bytes, watcher),
                 Incoming::Binary(bytes) => feed.binary(*conn, now, &bytes, watcher),
@@ -264,6 +258,10 @@ impl<T: Transport> Driver<T> {
             let id = *id;
             drop(self.fetches.swap_remove(at));
             let now = self.clock.now();
+            if is_late(self.look_by, now) {
+                // Nobody waits for it: whoever asked begins anew.
+                continue;
+            }
             match answer {
                 Ok(answer) => {
                     let headers: Vec<_> =
@@ -277,6 +275,11 @@ impl<T: Transport> Driver<T> {
             }
         }
     }
+}
+
+#[inline]
+const fn is_late(look_by: i64, now: i64) -> bool {
+    now.saturating_sub(look_by) > STILL_NS_MAX
 }
 
 fn flush<S: Socket>(

@@ -6,7 +6,7 @@ use gapless_feed::source::Secret;
 use gapless_feed::{Command, ConnId, Feed, FetchId, SharedGate, SourceConfig, TopicConfig, Why};
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::registry::VenueId;
-use gapless_venues::session::{Handler, LineId, Watcher};
+use gapless_venues::session::{Handler, LineId, Watcher, Wire};
 use gapless_venues::venue::HttpAnswer;
 
 pub const MS: i64 = 1_000_000;
@@ -37,6 +37,8 @@ pub struct Told {
     line: u32,
     pub states: Vec<(u32, String, State)>,
     pub moved: Vec<(u32, u32)>,
+    /// Whose each thing was that passed over a connection.
+    pub passed: Vec<(u32, &'static str)>,
 }
 
 impl Handler for Told {
@@ -52,6 +54,18 @@ impl Handler for Told {
 impl Watcher for Told {
     fn line(&mut self, line: LineId) {
         self.line = line.0;
+    }
+
+    fn wire(&mut self, _: i64, wire: &Wire<'_>) {
+        let what = match wire {
+            Wire::Opened(_) => "opened",
+            Wire::Sent(_) => "sent",
+            Wire::Text(_) => "text",
+            Wire::Answer { .. } => "answer",
+            Wire::Closed(_) => "closed",
+            _ => "other",
+        };
+        self.passed.push((self.line, what));
     }
 
     fn moved(&mut self, from: LineId, to: LineId) {

@@ -1,6 +1,6 @@
 //! What a frame means for the connection itself: pings, answers, notices, losses that it tells of.
 
-use super::feed::for_books;
+use super::feed::{disconnect, for_books};
 use super::router::Router;
 use super::{Action, Handler};
 use crate::books::BookEntry;
@@ -49,13 +49,7 @@ impl<V: Venue, H: Handler> Router<'_, V, H> {
                     (event.exchange.is_empty() || entry.exchange == event.exchange)
                         && (symbols.is_empty() || names(symbols, &entry.symbol))
                 };
-                for_books(
-                    &mut self.line.books,
-                    self.now_ns,
-                    of,
-                    |entry, watch| entry.disconnect(no, watch),
-                    self.handler,
-                );
+                disconnect(&mut self.line.books, (no, self.now_ns), of, self.handler);
             }
             Body::GapNotice { range } => {
                 let loss = Loss::Told(Reason::GapNotice);

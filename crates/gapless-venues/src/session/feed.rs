@@ -4,6 +4,7 @@ use super::{Action, Handler, SNAPSHOT_WAIT_NS, Stage};
 use crate::books::{BookEntry, BookId, Books};
 use gapless_book::book::{Change, Observer};
 use gapless_book::event::{Level, Side};
+use gapless_book::lines::LineNo;
 use gapless_book::local::{Demand, Outcome, Reason, State};
 use gapless_book::sequence::{Bridge, Chain, Verdict};
 
@@ -23,6 +24,26 @@ pub(super) fn for_books<H: Handler>(
     }
 }
 
+/// A connection no longer speaks for these books. Of one that nobody else speaks for nothing is
+/// wanted: what was asked for went with the connection, and what it waits for comes with the next.
+pub(super) fn disconnect<H: Handler>(
+    books: &mut Books,
+    (no, now_ns): (LineNo, i64),
+    which: impl Fn(&BookEntry) -> bool,
+    handler: &mut H,
+) {
+    let down = |entry: &mut BookEntry, watch: &mut Watch<'_, H>| {
+        let outcome = entry.disconnect(no, watch);
+        if !entry.is_down() {
+            return outcome;
+        }
+        entry.resync.forget();
+        // The end of a connection is no message that shows a snapshot missing.
+        Outcome { verdict: Verdict::Heartbeat, ..outcome }
+    };
+    for_books(books, now_ns, which, down, handler);
+}
+
 /// Notes what a book wants after an outcome, and tells the handler.
 pub(super) fn finish<H: Handler>(
     id: BookId,
@@ -39,7 +60,9 @@ pub(super) fn finish<H: Handler>(
     {
         handler.action(&Action::Repeat { book: id, from: expected, to: got - 1 });
     }
-    if outcome.demand != Demand::None {
+    if entry.is_refused() {
+        entry.resync.forget();
+    } else if outcome.demand != Demand::None {
         entry.resync.wanted = outcome.demand;
     } else if waits(entry, outcome.verdict) {
         entry.resync.waiting_since_ns = entry.resync.waiting_since_ns.min(now_ns);
@@ -63,6 +86,9 @@ fn waits(entry: &BookEntry, verdict: Verdict) -> bool {
 
 /// A book that got deltas but no snapshot that they join for too long asks for one.
 pub(super) fn overdue(entry: &mut BookEntry, now_ns: i64) {
+    if entry.is_refused() {
+        return;
+    }
     let in_stream = entry.local.rule().bridge != Bridge::Rest;
     if in_stream && entry.local.state().0 == State::Syncing && entry.resync.is_unanswered(now_ns) {
         // Neither a snapshot nor a refusal came of a subscription: it is made again.

@@ -27,10 +27,10 @@ use crate::scratch::Scratch;
 use crate::templates::Templates;
 use crate::venue::{Context, Market, Origin, Topic, Venue};
 use crate::wire::{EventSink, Reject};
-use feed::{Watch, act, finish, for_books, overdue};
+use feed::{Watch, act, disconnect, finish, for_books, overdue};
 use gapless_book::event::{Body, Event, Level, NO_TIME};
 use gapless_book::lines::{Arrival, LineNo, LinePolicy};
-use gapless_book::local::{Demand, Outcome, Policy, Reason, Transition};
+use gapless_book::local::{Demand, Outcome, Policy, Reason, State, Transition};
 use gapless_book::sequence::Verdict;
 use router::Router;
 
@@ -211,6 +211,13 @@ impl<V: Venue> Session<V> {
     /// The connection was opened to `url` (may be empty): a new epoch, every book is void.
     pub fn connect<H: Handler>(&mut self, url: &str, handler: &mut H) {
         self.disconnect(handler);
+        // Whoever opened it did so with a key that was not refused.
+        let refused = |entry: &BookEntry| entry.local.state() == (State::Failed, Reason::Auth);
+        let begin_anew = |entry: &mut BookEntry, _: &mut Watch<'_, H>| {
+            let outcome = entry.local.disconnect();
+            Outcome { verdict: Verdict::Heartbeat, ..outcome }
+        };
+        self.for_books(refused, begin_anew, handler);
         self.open = true;
         self.epoch += 1;
         self.last_sent_ns = NO_TIME;
@@ -243,7 +250,7 @@ impl<V: Venue> Session<V> {
         self.open = false;
         self.line.guessed = None;
         let no = self.line.no;
-        self.for_books(|_| true, |entry, watch| entry.disconnect(no, watch), handler);
+        disconnect(&mut self.line.books, (no, self.last_recv_ns), |_| true, handler);
     }
 
     /// Notes a frame that the client sent (a recording's `S` line, or what a live feed sends).

@@ -10,7 +10,7 @@ use crate::venue::{Context, Market, Origin, Venue};
 use crate::wire::{EventSink, Mark, Reject};
 use gapless_book::event::{Body, BookKind, BookMessage, Event, Flags, Times};
 use gapless_book::lines::{Arrival, Loss};
-use gapless_book::local::{Integrity, LocalBook, Reason, State};
+use gapless_book::local::{Integrity, LocalBook, Reason};
 use gapless_book::sequence::{Bridge, Chain};
 
 /// Carries one frame's events to their books.
@@ -345,11 +345,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     fn takes_rest(&self, id: BookId, event: &Event<'_>, url: &str) -> bool {
         let Some(entry) = self.line.books.get(id) else { return false };
         // Nothing of its stream will come to be joined: only the stream itself could show better.
-        let refused = matches!(
-            entry.local.state(),
-            (State::Failed, Reason::Auth | Reason::Refused | Reason::Delisted)
-        );
-        if refused {
+        if entry.is_refused() {
             return false;
         }
         let market = self.venue.market(url);
