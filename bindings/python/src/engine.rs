@@ -75,6 +75,7 @@ impl _Engine {
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments, reason = "called by the package only")]
     fn subscribe(
         &self,
         py: Python<'_>,
