@@ -87,8 +87,8 @@ impl<T: Transport> Driver<T> {
         self.feed.start(self.clock.now(), watcher);
     }
 
-    /// Runs for so long, or until `enough` says so; it is asked after every frame. A driver that was
-    /// not run for [`STILL_NS_MAX`], whatever the reason, begins all connections anew.
+    /// Runs for so long, or until `enough` says so; it is asked after every frame. A driver that
+    /// was not run for [`STILL_NS_MAX`], whatever the reason, begins all connections anew.
     pub async fn run<W: Watcher>(
         &mut self,
         watcher: &mut W,
