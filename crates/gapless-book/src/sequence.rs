@@ -11,6 +11,8 @@
 //!     ▲                   │ too old                                       │
 //!     └───────────────────┴───────────────────────────────────────────────┘
 //! ```
+//! A REST snapshot without a number is Pictured: the book until the next one, or until a delta
+//! makes it Chained.
 
 use crate::event::SeqInfo;
 use alloc::vec::Vec;
@@ -153,6 +155,8 @@ enum Phase {
     Waiting,
     Joined,
     Chained,
+    /// The book is a REST snapshot without a number, and nothing was applied to it.
+    Pictured,
 }
 
 /// The state machine of one book on one line. Holds numbers only, never levels.
@@ -220,7 +224,15 @@ impl Sequencer {
     /// Whether the chain is proven to this message.
     #[must_use]
     pub fn is_chained(&self) -> bool {
-        self.phase == Phase::Chained && self.gone_back == 0 && self.doubted.is_none()
+        let stands = matches!(self.phase, Phase::Chained | Phase::Pictured);
+        stands && self.gone_back == 0 && self.doubted.is_none()
+    }
+
+    /// Whether the book is a REST snapshot without a number to which nothing was applied: the next
+    /// one takes its place (ruling 0.6.16).
+    #[must_use]
+    pub fn is_pictured(&self) -> bool {
+        self.phase == Phase::Pictured
     }
 
     /// Whether a REST snapshot was taken and no message has joined it yet.
@@ -282,7 +294,7 @@ impl Sequencer {
             (Some(opens), _) => opens,
             (None, Phase::Waiting) => self.waiting(ids),
             (None, Phase::Joined) => self.joined(ids),
-            (None, Phase::Chained) => self.chained(ids, has_levels),
+            (None, Phase::Chained | Phase::Pictured) => self.chained(ids, has_levels),
         };
         self.settle(verdict, ids)
     }
@@ -335,7 +347,7 @@ impl Sequencer {
         if self.phase == Phase::Chained {
             return Join::Old;
         }
-        self.phase = Phase::Chained;
+        self.phase = Phase::Pictured;
         self.anchor = None;
         Join::Take
     }
@@ -405,8 +417,11 @@ impl Sequencer {
             Chain::Linked => self.linked(ids, has_levels),
             Chain::Counter | Chain::CounterRest | Chain::Loose => self.counted(ids),
             Chain::LevelOne if ids.last.is_some() && ids.last == self.anchor => Verdict::Heartbeat,
-            Chain::Unnumbered | Chain::LevelOne | Chain::Image | Chain::ImageCounted => {
-                Verdict::Apply { overlap: false }
+            Chain::Unnumbered | Chain::LevelOne => Verdict::Apply { overlap: false },
+            // No edit of a picture: a number that another channel has taken (`NUMBER_ONLY`).
+            Chain::Image | Chain::ImageCounted => {
+                self.anchor = self.anchor.max(ids.last);
+                Verdict::Heartbeat
             }
         }
     }

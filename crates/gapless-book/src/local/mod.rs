@@ -154,6 +154,12 @@ impl LocalBook {
         self.sequencer.is_chained()
     }
 
+    /// Whether the book is a REST snapshot without a number: the next one takes its place.
+    #[must_use]
+    pub fn is_pictured(&self) -> bool {
+        self.sequencer.is_pictured()
+    }
+
     /// Its choices.
     #[must_use]
     pub const fn policy(&self) -> Policy {
@@ -420,7 +426,7 @@ impl LocalBook {
     }
 
     fn hold(&mut self, message: &BookMessage<'_>, times: &Times) {
-        if self.is_out_of_order(message) {
+        if self.is_out_of_order(message) || self.is_nameless(message) {
             self.counters.unsynced += 1;
             return;
         }
@@ -445,6 +451,14 @@ impl LocalBook {
         let last = self.held.ids().last().and_then(|ids| ids.cross);
         self.rule().chain == Chain::CounterRest
             && matches!((last, message.seq.cross), (Some(last), Some(cross)) if cross < last)
+    }
+
+    /// A message without the number that its chain goes by: no snapshot could be joined to it.
+    const fn is_nameless(&self, message: &BookMessage<'_>) -> bool {
+        let chain = self.rule().chain;
+        let numbered =
+            matches!(chain, Chain::Range | Chain::Rising | Chain::Linked | Chain::CounterRest);
+        numbered && message.seq.last.is_none()
     }
 
     /// Where ids count by one, a hole inside what is held makes everything before it useless

@@ -52,8 +52,12 @@ impl LocalBook {
 
     /// Snapshots that contradict themselves or what is held (ruling 0.6.19).
     fn disbelieved(&mut self, message: &BookMessage<'_>) -> bool {
-        let chained = self.sequencer.is_chained();
+        let pictured = self.sequencer.is_pictured();
+        let chained = self.sequencer.is_chained() && !pictured;
         if message_crosses(message) {
+            if pictured {
+                self.lose(Reason::Crossed);
+            }
             if !chained {
                 self.demand = Demand::Snapshot;
                 self.refused_snapshot();
@@ -68,6 +72,9 @@ impl LocalBook {
         if self.empty_run > EMPTY_MAX {
             self.empty_run = 0;
             return false;
+        }
+        if pictured {
+            self.lose(Reason::AwaitingSnapshot);
         }
         self.demand = Demand::Snapshot;
         true
@@ -94,6 +101,7 @@ impl LocalBook {
             return;
         }
         self.counters.snapshots += 1;
+        self.counters.resets += u64::from(self.state == State::Live);
         self.epoch += 1;
         self.last_times = *times;
         self.weak = message.seq.last.is_none();

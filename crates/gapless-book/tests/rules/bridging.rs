@@ -432,7 +432,7 @@ fn snapshots_nobody_asked_for_never_touch_a_live_book() {
     let book = run(
         LOOSE,
         &[
-            (unnumbered(rest(0)), REPLACE, LIVE, NOTHING),
+            (unnumbered(snap(0)), REPLACE, LIVE, NOTHING),
             (unnumbered(rest(0)), STALE, LIVE, NOTHING),
         ],
     );
@@ -445,6 +445,75 @@ fn snapshots_nobody_asked_for_never_touch_a_live_book() {
     let book =
         run(LINKED_REST, &[(link(3, 4), HOLD, WAITS, NOTHING), (snap(9), REPLACE, LIVE, NOTHING)]);
     assert_eq!(book.held(), 0);
+}
+
+#[test]
+fn pictures_without_numbers_replace_each_other_until_an_update_is_applied() {
+    let empty = unnumbered(empty_rest(0));
+    let picture = |qty| empty.clone().bid(10, qty).ask(20, 1);
+    let mut book = run(
+        LOOSE,
+        &[
+            (picture(1), REPLACE, LIVE, NOTHING),
+            (picture(2), REPLACE, LIVE, NOTHING),
+            // What came instead of a picture is not the book, and neither is the one before it.
+            (empty.clone().bid(20, 1).ask(20, 1), IGNORE, sync(Reason::Crossed), FETCH),
+            (picture(3), REPLACE, LIVE, NOTHING),
+            (empty.clone(), IGNORE, WAITS, FETCH),
+            (picture(4), REPLACE, LIVE, NOTHING),
+        ],
+    );
+    assert_eq!(side(&book, Side::Bid), [(10, 4)]);
+    assert_eq!((book.integrity(), book.epoch(), book.counters().resets), (Integrity::Weak, 4, 1));
+    assert_eq!(book.refuse().transition, Transition::Invalidated(Reason::Rejected));
+    run_on(
+        &mut book,
+        &[
+            (picture(5), REPLACE, LIVE, NOTHING),
+            // One with a number opens a chain.
+            (rest(7), REPLACE, JOINED, NOTHING),
+            (count(8), APPLY, LIVE, NOTHING),
+            (picture(6), STALE, LIVE, NOTHING),
+        ],
+    );
+    assert_eq!(book.integrity(), Integrity::Full);
+    // Updates may be newer than a picture that nothing orders.
+    let book = run(
+        LOOSE,
+        &[
+            (picture(1), REPLACE, LIVE, NOTHING),
+            (plain(), APPLY, LIVE, NOTHING),
+            (picture(2), STALE, LIVE, NOTHING),
+        ],
+    );
+    assert_eq!(side(&book, Side::Bid), [(10, 1), (9, 1)]);
+}
+
+#[test]
+fn a_message_without_the_number_that_its_chain_needs_is_not_held() {
+    let nameless = |rule: Rule, sent: Sent, joined: (State, Reason), next: Sent| {
+        let mut book = run(rule, &[(sent.clone(), HOLD, WAITS, NOTHING)]);
+        assert_eq!((book.held(), book.counters().unsynced), (0, 1), "{rule:?}");
+        run_on(
+            &mut book,
+            &[
+                (rest(100), REPLACE, joined, NOTHING),
+                (sent, TOO_OLD, WAITS, if rule == LINKED_REST { RESUB } else { FETCH }),
+            ],
+        );
+        assert_eq!(book.held(), 0, "{rule:?}");
+        run_on(&mut book, &[(rest(100), REPLACE, joined, NOTHING), (next, APPLY, LIVE, NOTHING)]);
+    };
+    let first = SeqInfo { first: Some(101), ..SeqInfo::default() };
+    let prev = SeqInfo { prev: Some(100), ..SeqInfo::default() };
+    let cross = SeqInfo { cross: Some(100), ..SeqInfo::default() };
+    nameless(RANGE, bare(first), JOINED, range(101, 101));
+    nameless(RISING, bare(prev), JOINED, link(100, 101));
+    nameless(LINKED_REST, bare(prev), JOINED, link(100, 101));
+    nameless(COUNTER_REST, bare(cross), JOINED, count(101));
+    // Where numbers may be absent it is.
+    let book = run(LOOSE, &[(plain(), HOLD, WAITS, NOTHING)]);
+    assert_eq!(book.held(), 1);
 }
 
 #[test]

@@ -187,7 +187,16 @@ fn a_refused_picture_is_healed_by_the_next_and_by_no_edit_or_repeat() {
         let mut book = run(rule, &[(image(Some(5)), REPLACE, LIVE, NOTHING)]);
         let outcome = book.refuse();
         assert_eq!((outcome.demand, book.state(), book.seq()), (NOTHING, refused, Some(5)));
-        run_on(&mut book, &[(image(Some(6)), REPLACE, LIVE, NOTHING)]);
+        // A number that another channel took is no picture, and says nothing of a crossed one.
+        run_on(&mut book, &[(bare(count(6).seq), BEAT, refused, NOTHING)]);
+        assert_eq!(book.seq(), Some(6));
+        let crossed = image(Some(7)).bid(20, 1);
+        run_on(&mut book, &[(crossed, REPLACE, sync(Reason::Crossed), NOTHING)]);
+        for id in 8..8 + i64::from(CROSSED_MAX) {
+            let number = bare(count(id).seq);
+            run_on(&mut book, &[(number, BEAT, sync(Reason::Crossed), NOTHING)]);
+        }
+        run_on(&mut book, &[(image(Some(12)), REPLACE, LIVE, NOTHING)]);
     }
     let mut book = run(LEVEL_ONE, &[(snap(5), REPLACE, LIVE, NOTHING)]);
     assert_eq!((book.refuse().demand, book.state()), (NOTHING, refused));
