@@ -46,6 +46,9 @@ impl<O: Observer> Lane<'_, O> {
         let Some(line) = self.lines.lines.get_mut(at) else { return };
         if place == Place::Known && line.continues_waiting(&message.seq) {
             place = Place::Ahead;
+        } else if line.suspect && place == Place::Next && counts(self.book.rule()) {
+            // The number of the count before that the new one has reached.
+            place = Place::Foreign;
         }
         if !line.up {
             line.up = true;
@@ -192,6 +195,16 @@ impl<O: Observer> Lane<'_, O> {
         }
     }
 
+    /// A number tells no more of which count a message is: each line has to show that it follows.
+    fn suspect_all_but(&mut self, at: usize) {
+        for (index, line) in self.lines.lines.iter_mut().enumerate() {
+            if index != at && line.up {
+                line.suspect = true;
+                line.tied = false;
+            }
+        }
+    }
+
     /// What lies between where a line was and where it is was brought by others only.
     #[cold]
     fn missed(&mut self, at: usize, from: u64, to: u64) {
@@ -215,6 +228,11 @@ impl<O: Observer> Lane<'_, O> {
         };
         self.observer.sequenced();
         let Some(entry) = self.lines.passed.get(number) else { return };
+        let rule = self.book.rule();
+        if line.suspect && counts(rule) && entry.content != Some(content(message)) {
+            // By its number alone it could as well be of the count before.
+            return;
+        }
         let (cursor, was_tied) = (line.cursor, line.tied);
         line.tied = true;
         let arrived = line.suspect && number >= self.lines.lowered_at;
@@ -420,7 +438,7 @@ impl<O: Observer> Lane<'_, O> {
     /// first is due or `anyway`. Whether it took any.
     fn take_front(&mut self, at: usize, anyway: bool) -> bool {
         let Some(line) = self.lines.lines.get_mut(at) else { return false };
-        if line.waiting.is_empty() {
+        if line.waiting.is_empty() || line.suspect && counts(self.book.rule()) {
             return false;
         }
         let mut waiting = core::mem::take(&mut line.waiting);
@@ -479,14 +497,24 @@ impl<O: Observer> Lane<'_, O> {
         let opens = last == 1 && matches!(self.book.rule().chain, Chain::Counter);
         let ends_at = self.lines.passed.ends_at(last);
         let tip = self.lines.tip.filter(|_| self.book.is_chained());
+        let counts = counts(self.book.rule());
         let Some(line) = self.lines.lines.get_mut(at) else { return };
-        let follows = opens && line.suspect;
+        let follows = line.suspect && (opens || counts && ends_at.is_some());
+        if line.suspect && counts {
+            self.lines.waiting -= line.waiting.len();
+            line.waiting.clear();
+        }
+        // Its own numbers went down, and no other line's did before: what was shown is void.
+        let lowers = line.up && line.position > last && !line.suspect;
         line.up = true;
         line.position = last;
         line.last_recv_ns = times.recv_ns;
         let behind = tip.is_some_and(|tip| last <= tip);
-        let known = tip.is_some() && ends_at.is_some() || follows;
-        if !known && (opens || !(behind && others)) {
+        let known = tip.is_some() && ends_at.is_some() && !lowers || follows;
+        if lowers && counts {
+            self.suspect_all_but(at);
+        }
+        if !known && (opens || lowers || !(behind && others)) {
             return self.take_snapshot(at, last, message, flags, times);
         }
         if follows {
@@ -551,6 +579,12 @@ const fn ordered(known: bool, next: bool, ahead: bool) -> Place {
         (.., true) => Place::Ahead,
         _ => Place::Foreign,
     }
+}
+
+/// Whether messages go by a count alone, so that one of another count could pass for the next.
+#[inline]
+const fn counts(rule: Rule) -> bool {
+    matches!(rule.chain, Chain::Counter | Chain::CounterRest | Chain::Loose)
 }
 
 /// The id that must have been passed on before a message.

@@ -217,6 +217,81 @@ fn a_count_that_begins_anew_is_followed_once_and_what_is_left_of_the_old_one_is_
     assert_eq!(bench.lines.waiting(), 0);
 }
 
+/// Line 0 at 20 and line 1 at `behind`, then line 0 is sent a whole book whose number is lower.
+fn failed_over(behind: i64) -> Bench {
+    let mut bench = Bench::counted();
+    for last in 11..=20 {
+        let _ = bench.delta(0, last, &[(2, last)]);
+        if last <= behind {
+            let _ = bench.delta(1, last, &[(2, last)]);
+        }
+    }
+    assert_eq!(bench.snapshot(0, 15, &[(1, 7)]).transition, Transition::Reset);
+    assert_eq!((bench.book.seq(), bench.qty(1), bench.qty(2)), (Some(15), 7, 0));
+    bench
+}
+
+#[test]
+fn a_snapshot_of_a_line_whose_numbers_went_back_is_the_book() {
+    let mut bench = failed_over(20);
+    for last in 16..=20 {
+        let _ = bench.delta(0, last, &[(3, last)]);
+    }
+    let epoch = bench.book.epoch();
+    // The other line is sent the same, and follows.
+    assert_eq!(bench.snapshot(1, 15, &[(1, 7)]).transition, Transition::None);
+    for last in 16..=22 {
+        let _ = bench.delta(1, last, &[(3, last)]);
+    }
+    assert_eq!((is_live(&bench), bench.book.seq(), bench.qty(3)), (true, Some(22), 22));
+    assert_eq!((bench.book.epoch(), bench.lines.waiting()), (epoch, 0));
+    assert_eq!(bench.lines.take_disagreement(), None);
+    // Without another line as well.
+    let mut bench = Bench::new(Rule::new(Chain::Counter, Bridge::InStream));
+    let _ = bench.snapshot(0, 10, &[(1, 5)]);
+    let _ = bench.delta(0, 11, &[(2, 5)]);
+    assert_eq!(bench.snapshot(0, 10, &[(1, 7)]).transition, Transition::Reset);
+    assert_eq!((bench.book.seq(), bench.qty(1), bench.qty(2)), (Some(10), 7, 0));
+}
+
+#[test]
+fn what_a_line_still_has_of_the_count_before_is_none_of_the_new_books() {
+    // The other line brings it before or after the new count gets there, and is sent its own
+    // snapshot behind, at or ahead of the book.
+    for (behind, first, own) in
+        [(20, true, 15), (20, false, 15), (14, true, 15), (18, false, 15), (18, true, 22)]
+    {
+        let mut bench = failed_over(behind);
+        let of_before = |bench: &mut Bench| {
+            for last in behind + 1..=22 {
+                let _ = bench.delta(1, last, &[(5, last)]);
+            }
+        };
+        if first {
+            of_before(&mut bench);
+        }
+        for last in 16..=20 {
+            let _ = bench.delta(0, last, &[(3, last)]);
+        }
+        if !first {
+            of_before(&mut bench);
+        }
+        let case = (behind, first, own);
+        let seen = (is_live(&bench), bench.book.seq(), bench.qty(5));
+        assert_eq!(seen, (true, Some(20), 0), "{case:?}");
+        let _ = bench.delta(0, 21, &[(3, 21)]);
+        let _ = bench.snapshot(1, own, &[(1, 7), (3, 22)]);
+        for last in own + 1..=23 {
+            let _ = bench.delta(1, last, &[(3, last)]);
+        }
+        let seen = (is_live(&bench), bench.book.seq(), bench.qty(3), bench.qty(5));
+        assert_eq!(seen, (true, Some(23), 23, 0), "{case:?}");
+        assert_eq!(bench.lines.waiting(), 0, "{case:?}");
+        // It is in step: the book goes on with it alone.
+        assert_eq!(bench.disconnect(0).transition, Transition::None, "{case:?}");
+    }
+}
+
 #[test]
 fn a_chain_that_lowers_its_ids_is_followed_on_every_line() {
     let linked = |prev, last| SeqInfo { prev: Some(prev), last: Some(last), ..SeqInfo::default() };
