@@ -251,7 +251,8 @@ impl Book {
         message: &BookMessage<'_>,
         observer: &mut O,
     ) -> Result<(), Refusal> {
-        if message.scales != self.scales {
+        // Second sizes are as rare as a new scale: one test for both.
+        if (message.scales != self.scales) | !message.extras.is_empty() {
             self.fit(message)?;
         }
         let room = |side: &Levels, more: usize| side.len() + more <= LEVELS_MAX;
@@ -262,7 +263,8 @@ impl Book {
         Ok(())
     }
 
-    /// Makes book and message agree on scales, promoting the book where it must.
+    /// Makes book and message agree on scales, promoting the book where it must, and sees that
+    /// its notes stay as many as levels may be.
     #[cold]
     fn fit(&mut self, message: &BookMessage<'_>) -> Result<(), Refusal> {
         let scales = union(self.scales, message.scales);
@@ -272,7 +274,26 @@ impl Book {
         if scales != self.scales {
             self.promote(scales)?;
         }
+        let new = self.new_notes(message);
+        let notes = self.notes.as_deref();
+        let are = |side: usize| notes.map_or(0, |notes| notes.extra[side].len());
+        if are(0) + new[0] > LEVELS_MAX || are(1) + new[1] > LEVELS_MAX {
+            return Err(Refusal::TooManyLevels);
+        }
         Ok(())
+    }
+
+    /// How many second sizes a message would add to each side.
+    fn new_notes(&self, message: &BookMessage<'_>) -> [usize; 2] {
+        let price = factors(message.scales, self.scales).map_or(1, |(price, _)| price);
+        let (bids, asks) = message.extras.split_at(message.bids.len().min(message.extras.len()));
+        let count = |side, levels: &[Level], extras: &[LevelExtra]| {
+            let is_new = |(level, extra): &(&Level, &LevelExtra)| {
+                extra.extra != 0 && self.extra_at(side, level.price.wrapping_mul(price)) == 0
+            };
+            levels.iter().zip(extras).filter(is_new).count()
+        };
+        [count(Side::Bid, message.bids, bids), count(Side::Ask, message.asks, asks)]
     }
 
     /// Brings the book to larger scales, exactly.
@@ -371,6 +392,7 @@ impl Book {
         self.touch(side, price);
         if let Some(notes) = &mut self.notes {
             notes.written[side as usize].remove(&price);
+            notes.extra[side as usize].remove(&price);
         }
     }
 
@@ -468,6 +490,7 @@ fn factors_fit(message: &BookMessage<'_>, scales: Scales) -> bool {
 mod tests {
     use super::*;
     use crate::event::{BookKind, SeqInfo};
+    use alloc::vec;
     use alloc::vec::Vec;
 
     fn message<'a>(scales: (u8, u8), bids: &'a [Level], asks: &'a [Level]) -> BookMessage<'a> {
@@ -495,6 +518,29 @@ mod tests {
         book.apply(&note, &mut ()).unwrap();
         assert_eq!(book.apply(&message((0, 1), &back, &[]), &mut ()), Err(Refusal::Scale));
         assert_eq!(book.scales(), Scales::default());
+    }
+
+    #[test]
+    fn second_sizes_go_with_a_dropped_level_and_are_as_many_as_levels_may_be() {
+        let mut book = Book::new();
+        let put = |book: &mut Book, extra: i64, levels: &[Level]| {
+            let extras = vec![LevelExtra { extra, ..LevelExtra::default() }; levels.len()];
+            book.apply(&BookMessage { extras: &extras, ..message((0, 0), levels, &[]) }, &mut ())
+        };
+        put(&mut book, 3, &[level(10, 5)]).unwrap();
+        assert_eq!((book.extra_at(Side::Bid, 10), book.pop_worst(Side::Bid).is_some()), (3, true));
+        assert_eq!(book.extra_at(Side::Bid, 10), 0);
+        // A second size may stand where there is no first.
+        let all: Vec<_> = (1..=LEVELS_MAX as i64).map(|price| level(price, 0)).collect();
+        put(&mut book, 3, &all).unwrap();
+        let more = [level(LEVELS_MAX as i64 + 1, 0)];
+        assert_eq!(put(&mut book, 3, &more), Err(Refusal::TooManyLevels));
+        assert_eq!(book.extra_at(Side::Bid, more[0].price), 0);
+        // Those that stand may change, and go.
+        put(&mut book, 4, &[level(1, 0)]).unwrap();
+        put(&mut book, 0, &[level(2, 0)]).unwrap();
+        put(&mut book, 3, &more).unwrap();
+        assert_eq!(book.extra_at(Side::Bid, more[0].price), 3);
     }
 
     #[test]
