@@ -5,14 +5,18 @@ mod fed;
 
 use fed::Line;
 use gapless::Replay;
+use gapless_book::lines::{LineNo, LinePolicy};
 use gapless_book::local::{Reason, State};
-use gapless_venues::binance::BinanceUsdm;
+use gapless_venues::binance::{BinanceSpot, BinanceUsdm};
+use gapless_venues::books::Books;
 use gapless_venues::bybit::Bybit;
 use gapless_venues::deribit::Deribit;
 use gapless_venues::okx::Okx;
-use gapless_venues::relay::Relay;
+use gapless_venues::relay::{Flavour, Relay, Scope};
 use gapless_venues::tardis::Tardis;
-use gapless_venues::venue::Venue;
+use gapless_venues::venue::{Topic, Venue};
+
+const LIVE: (State, Reason) = (State::Live, Reason::None);
 
 fn state<V: Venue>(line: &Line<V>, channel: &str, symbol: &str) -> (State, Reason) {
     let books = line.session.books();
@@ -141,6 +145,230 @@ fn a_checksum_after_messages_without_one_is_not_held_against_the_book() {
     assert_eq!(state(&line, "books", "A-B"), (State::Live, Reason::None));
     let counters = line.counters("A-B");
     assert_eq!((counters.checksum_ok, counters.checksum_bad), (0, 0));
+}
+
+#[test]
+fn a_body_of_one_channel_is_no_base_of_the_other_with_its_numbers() {
+    let url = "wss://fstream.binance.com/stream?streams=btcusdt@depth/btcusdt@rpiDepth@500ms";
+    let mut line = Line::live(BinanceUsdm, url);
+    for stream in ["depth", "rpiDepth@500ms"] {
+        line.frame(&format!(
+            r#"{{"stream":"btcusdt@{stream}","data":{{"e":"depthUpdate","E":1763600000456,"T":1763600000449,"s":"BTCUSDT","U":95,"u":105,"pu":94,"b":[["9","1"]],"a":[["12","1"]]}}}}"#
+        ));
+    }
+    let url = |path: &str| format!("https://fapi.binance.com/fapi/v1/{path}?symbol=BTCUSDT");
+    let body = |qty: u8| {
+        format!(r#"{{"lastUpdateId":100,"bids":[["10","{qty}"]],"asks":[["11","{qty}"]]}}"#)
+    };
+    line.rest(&url("rpiDepth"), &body(7));
+    assert_eq!(state(&line, "rpiDepth", "BTCUSDT"), LIVE);
+    assert_eq!(state(&line, "depth", "BTCUSDT").1, Reason::AwaitingSnapshot);
+    line.rest(&url("depth"), &body(2));
+    assert_eq!(state(&line, "depth", "BTCUSDT"), LIVE);
+    let bids = ["depth", "rpiDepth"].map(|channel| {
+        let books = line.session.books();
+        let local = &books.get(books.find("", channel, "BTCUSDT").unwrap()).unwrap().local;
+        local.last_known().best_bid().unwrap().qty
+    });
+    assert_eq!(bids, [2, 7]);
+}
+
+#[test]
+fn a_number_that_is_an_empty_text_is_refused() {
+    let delta = |first: &str, last: &str| {
+        format!(
+            r#"{{"stream":"btcusdt@depth","data":{{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":{first},"u":{last},"b":[],"a":[["12","1"]]}}}}"#
+        )
+    };
+    let mut line = Line::live(BinanceSpot, "wss://stream.binance.com:9443/stream");
+    line.frame(&delta("1", r#""""#)).frame(&delta(r#""""#, "1"));
+    assert_eq!(line.told.rejects, ["missing_field depth BTCUSDT"; 2]);
+    assert!(line.session.books().is_empty());
+}
+
+#[test]
+fn pictures_that_can_no_longer_be_told_apart_take_their_book_with_them() {
+    let picture =
+        |id: u8| format!(r#"{{"lastUpdateId":{id},"bids":[["10","{id}"]],"asks":[["11","1"]]}}"#);
+    for recorded in [false, true] {
+        let open = if recorded { Line::recorded } else { Line::live };
+        let mut line = open(BinanceSpot, "wss://stream.binance.com:9443/ws/btcusdt@depth5");
+        line.frame(&picture(1));
+        assert_eq!(state(&line, "depth5", "BTCUSDT"), LIVE);
+        line.sent(r#"{"method":"SUBSCRIBE","params":["ethusdt@depth5"],"id":1}"#);
+        line.frame(&picture(2));
+        let doubted = (State::Syncing, Reason::Unattributed);
+        assert_eq!((state(&line, "depth5", "BTCUSDT"), line.told.unattributed), (doubted, 1));
+    }
+    // A wrapped picture names its stream: what names none beside it came from elsewhere.
+    let url = "wss://stream.binance.com:9443/stream?streams=btcusdt@depth5/ethusdt@depth5";
+    let mut line = Line::recorded(BinanceSpot, url);
+    line.frame(&format!(r#"{{"stream":"btcusdt@depth5","data":{}}}"#, picture(1)));
+    line.frame(&picture(2));
+    assert_eq!((state(&line, "depth5", "BTCUSDT"), line.told.unattributed), (LIVE, 1));
+}
+
+/// A relay's message that edits or opens a book of `AB` with one bid.
+fn relayed(kind: &str, exchange: &str, id: i64) -> String {
+    format!(
+        r#"{{"type":"{kind}","exchange":"{exchange}","symbol":"AB","bids":[[10,{id}]],"asks":[],"seqNum":{id}}}"#
+    )
+}
+
+fn relay_states<const N: usize>(line: &Line<Relay>, books: [(&str, &str); N]) -> [Reason; N] {
+    let all = line.session.books();
+    books.map(|(exchange, channel)| {
+        let local = &all.get(all.find(exchange, channel, "AB").unwrap()).unwrap().local;
+        assert_eq!(local.state().0 == State::Live, local.state().1 == Reason::None);
+        local.state().1
+    })
+}
+
+#[test]
+fn a_body_that_names_no_exchange_is_taken_where_there_is_one_and_else_by_none() {
+    let url = "https://relay.example/v1/orderbook/AB?depth=100";
+    let body = r#"{"bids":[[10,3]],"asks":[],"sequence":8}"#;
+    let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
+    line.frame(&relayed("snapshot", "bybit", 6)).frame(&relayed("delta", "bybit", 9));
+    line.rest(url, body);
+    assert_eq!(relay_states(&line, [("bybit", "book")]), [Reason::None]);
+    let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
+    for exchange in ["bybit", "okx"] {
+        line.frame(&relayed("snapshot", exchange, 6)).frame(&relayed("delta", exchange, 9));
+    }
+    line.rest(url, body);
+    assert_eq!(relay_states(&line, [("bybit", "book"), ("okx", "book")]), [Reason::Gap; 2]);
+    assert_eq!((line.told.unattributed, line.session.unclaimed_bytes()), (1, 0));
+}
+
+/// A polled book that is live at 8813.
+fn polled() -> Line<Relay> {
+    let mut line = Line::live(Relay { flavour: Flavour::POLLED }, "");
+    line.session.expect(Topic { channel: "book", symbol: "binance:AB" }, &mut line.told);
+    line.rest(&poll("snapshot"), r#"{"bids":[[10,1]],"asks":[[11,1]],"sequence":8812}"#);
+    line.rest(&poll("delta"), r#"[{"symbol":"AB","bids":[[10,2]],"asks":[],"sequence":8813}]"#);
+    assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None]);
+    line
+}
+
+fn poll(what: &str) -> String {
+    format!("https://relay.example/v1/orderbook/{what}?exchange=binance&symbol=AB")
+}
+
+#[test]
+fn updates_that_were_asked_for_and_cannot_be_read_are_a_loss() {
+    for body in [
+        r#"[{"symbol":"AB","bids":[[10]],"asks":[],"sequence":8814}]"#,
+        r#"[{"symbol":"AB","bids":[[10]],"asks":[]},{"symbol":"AB","bids":[[9,1]],"asks":[]}]"#,
+        r#"[{"symbol":"AB","sequence":8814}]"#,
+        "<html>bad gateway</html>",
+        "[5",
+    ] {
+        let mut line = polled();
+        line.rest(&poll("delta"), body);
+        assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::Rejected], "{body}");
+        line.rest(&poll("snapshot"), r#"{"bids":[],"asks":[[11,1]],"sequence":9000}"#);
+        line.rest(&poll("delta"), r#"[{"symbol":"AB","bids":[],"asks":[],"sequence":9001}]"#);
+        assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None], "{body}");
+    }
+    // A snapshot that cannot be read is asked for again; the stream's book stands.
+    let mut line = polled();
+    line.rest(&poll("snapshot"), "<html>").rest(&poll("snapshot"), r#"{"bids":[[10]],"asks":[]}"#);
+    assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None]);
+    // Where pictures are all that there is, one that cannot be read is the loss of it.
+    let mut line = Line::live(Relay { flavour: Flavour::POLLED }, "");
+    line.session.expect(Topic { channel: "book", symbol: "binance:AB" }, &mut line.told);
+    line.rest(&poll("snapshot"), r#"{"bids":[[10,1]],"asks":[[11,1]]}"#);
+    assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None]);
+    line.rest(&poll("snapshot"), "<html>");
+    assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::Rejected]);
+}
+
+fn counted_together() -> Line<Relay> {
+    let flavour = Flavour { scope: Scope::Symbol, ..Flavour::default() };
+    Line::live(Relay { flavour }, "wss://relay.example/ws")
+}
+
+fn sold(id: i64) -> String {
+    format!(
+        r#"{{"type":"trade","exchange":"x","symbol":"AB","price":1,"size":2,"side":"sell","seqNum":{id}}}"#
+    )
+}
+
+#[test]
+fn a_trades_number_heals_no_picture_that_was_refused() {
+    let mut line = counted_together();
+    let book = [("x", "book_depth")];
+    line.frame(&relayed("book_depth", "x", 5));
+    line.frame(&relayed("book_depth", "x", 6).replace("[10,6]", "[10]"));
+    assert_eq!(relay_states(&line, book), [Reason::Rejected]);
+    line.frame(&sold(7));
+    assert_eq!(relay_states(&line, book), [Reason::Rejected]);
+    let crossed = relayed("book_depth", "x", 8).replace(r#""asks":[]"#, r#""asks":[[9,1]]"#);
+    line.frame(&crossed).forget();
+    for id in 9..15 {
+        line.frame(&sold(id));
+    }
+    assert_eq!(relay_states(&line, book), [Reason::Crossed]);
+    assert_eq!(line.told.actions, [""; 0]);
+    line.frame(&relayed("book_depth", "x", 15));
+    assert_eq!(relay_states(&line, book), [Reason::None]);
+}
+
+#[test]
+fn levels_that_waited_for_another_lines_trade_are_told() {
+    let mut lines = [counted_together(), counted_together()];
+    for (no, line) in (0..).zip(&mut lines) {
+        line.session.set_line(LineNo(no), LinePolicy::default());
+    }
+    let mut on = |at: usize, frame: &str| {
+        let mut books = Books::default();
+        let mut lend = |lines: &mut [Line<Relay>; 2]| {
+            for place in [0, at, 0].into_iter().filter(|_| at != 0) {
+                lines[place].session.lend(&mut books);
+            }
+        };
+        lend(&mut lines);
+        lines[at].forget().frame(frame);
+        lend(&mut lines);
+        lines[at].told.levels.iter().map(|(_, level, _)| level.qty).collect::<Vec<_>>()
+    };
+    for at in [0, 1] {
+        on(at, &relayed("snapshot", "x", 4));
+    }
+    // Line 0 has lost the trade between.
+    assert_eq!(on(0, &relayed("delta", "x", 6)), [0; 0]);
+    assert_eq!(on(1, &sold(5)), [6]);
+}
+
+#[test]
+fn updates_under_one_number_are_one_message() {
+    let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
+    for symbol in ["AB", "CD"] {
+        line.frame(&relayed("snapshot", "x", 4).replace("AB", symbol));
+    }
+    let part = |symbol: &str, bid: &str| {
+        format!(r#"{{"exchange":"x","symbol":"{symbol}","bids":[{bid}],"asks":[]}}"#)
+    };
+    let frame = |id: i64, parts: &[String]| {
+        format!(r#"{{"type":"delta","seqNum":{id},"data":[{}]}}"#, parts.join(","))
+    };
+    let parts =
+        [part("AB", "[10,0]"), part("CD", "[10,5]"), part("AB", "[10,8]"), part("AB", "[9.5,2]")];
+    line.frame(&frame(5, &parts));
+    assert_eq!(line.levels("AB"), ["bid 8@10", "bid 2@9.5"]);
+    assert_eq!((line.levels("CD"), line.seq("CD")), (vec!["bid 5@10".into()], Some(5)));
+    assert_eq!((line.seq("AB"), line.state("AB")), (Some(5), "live".into()));
+    assert_eq!((line.counters("AB").applied, line.counters("AB").duplicates), (1, 0));
+    // One that cannot be read takes the others of its book with it.
+    line.frame(&frame(6, &[part("AB", "[10,1]"), part("CD", "[10,6]"), part("AB", "[10]")]));
+    assert_eq!(line.state("AB"), "syncing rejected");
+    assert_eq!((line.state("CD"), line.seq("CD")), ("live".into(), Some(6)));
+    assert_eq!(line.levels("AB"), ["bid 8@10", "bid 2@9.5"]);
+    // With numbers of their own they are messages of their own.
+    let own = |id: i64| part("CD", "[10,7]").replace('}', &format!(r#","seqNum":{id}}}"#));
+    line.frame(&format!(r#"{{"type":"delta","data":[{},{}]}}"#, own(7), own(8)));
+    assert_eq!((line.state("CD"), line.seq("CD")), ("live".into(), Some(8)));
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub enum Unnamed {
     Image(String, String),
     /// Keep the latest until the first delta tells the symbol.
     Keep,
+    /// It is an image, and cannot be told to be of one book or another.
+    AnyImage,
     /// It cannot be told.
     Drop,
 }
@@ -80,10 +82,14 @@ impl Attribution {
                 _ => Unnamed::Keep,
             };
         }
+        if self.wrapped && !self.unwrapped {
+            // Its images name their stream: this is none.
+            return Unnamed::Drop;
+        }
         let mut images = self.books(venue).filter(|(_, _, chain)| *chain == Chain::Image);
         match (images.next(), images.next()) {
             (Some((channel, symbol, _)), None) => Unnamed::Image(channel.into(), symbol.into()),
-            _ => Unnamed::Drop,
+            _ => Unnamed::AnyImage,
         }
     }
 

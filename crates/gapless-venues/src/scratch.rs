@@ -119,22 +119,42 @@ impl Scratch {
         asks: Option<Value<'_>>,
         keep_extras: bool,
     ) -> Result<(), WireError> {
+        self.read_parts(form, &[[bids, asks]], keep_extras)
+    }
+
+    /// As [`Scratch::read_sides`], of a message whose lists (bids and asks) stand in several
+    /// places, in their order.
+    ///
+    /// # Errors
+    /// As [`Scratch::read_sides`].
+    pub fn read_parts(
+        &mut self,
+        form: LevelForm,
+        parts: &[[Option<Value<'_>>; 2]],
+        keep_extras: bool,
+    ) -> Result<(), WireError> {
         self.raw.clear();
-        for (slot, side) in [(Slot::Bids, bids), (Slot::Asks, asks)] {
-            if let Some(list) = side.filter(|v| !v.is_null()) {
+        for (slot, side) in [(Slot::Bids, 0), (Slot::Asks, 1)] {
+            let most = self.raw.len() + LEVELS_MAX;
+            let lists = parts.iter().filter_map(|part| *part.get(side)?);
+            for list in lists.filter(|v| !v.is_null()) {
                 self.mark_levels(slot, list);
-                self.read_side(form, list)?;
+                self.read_side(form, list, most)?;
             }
             if slot == Slot::Bids {
                 self.bids = self.raw.len();
             }
         }
-        let at = bids.or(asks).map_or(0, Value::at);
+        let at = parts.iter().flatten().find_map(|list| *list).map_or(0, Value::at);
         self.settle(keep_extras).ok_or(WireError::new(WireErrorKind::Scale, at))
     }
 
-    fn read_side(&mut self, form: LevelForm, list: Value<'_>) -> Result<(), WireError> {
-        let most = self.raw.len() + LEVELS_MAX;
+    fn read_side(
+        &mut self,
+        form: LevelForm,
+        list: Value<'_>,
+        most: usize,
+    ) -> Result<(), WireError> {
         for level in list.elements()? {
             if self.raw.len() >= most {
                 return Err(WireError::new(WireErrorKind::TooLong, list.at()));

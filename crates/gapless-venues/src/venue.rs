@@ -220,6 +220,13 @@ pub trait Venue: Wiring {
         true
     }
 
+    /// Whether the bodies at a URL are updates of a book, so that one which cannot be read is a
+    /// loss; a snapshot that cannot be read is not.
+    fn rest_edits(&self, url: &str) -> bool {
+        let _ = url;
+        false
+    }
+
     /// What to send when nothing was sent for so many milliseconds; `None` where the server
     /// pings. An empty text stands for a WebSocket ping frame.
     fn keepalive(&self) -> Option<(u64, &'static str)> {

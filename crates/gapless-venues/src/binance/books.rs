@@ -43,8 +43,8 @@ pub(super) fn update<S: EventSink>(
     };
     if role.kind == BookKind::Delta {
         let chain = if frame.dialect.is_futures() { (prev, "pu") } else { (first, "U") };
-        last.need("u")?;
-        chain.0.need(chain.1)?;
+        last.present().need("u")?;
+        chain.0.present().need(chain.1)?;
     }
     let slots = [
         (Slot::VenueTime, published),

@@ -145,6 +145,11 @@ macro_rules! venues {
                 request::snapshot(Self::DIALECT, channel, symbol)
             }
 
+            /// Bodies of `/depth` and `/rpiDepth` have one count and other levels.
+            fn rest_fits(&self, channel: &str, rest_channel: &str) -> bool {
+                channel == rest_channel
+            }
+
             fn rest_verdict(&self, answer: &HttpAnswer<'_>) -> RestVerdict {
                 rest::verdict(answer)
             }

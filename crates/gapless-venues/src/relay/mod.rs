@@ -87,6 +87,10 @@ impl Venue for Relay {
         (channel == wire::BOOK).then(|| request::snapshot(&self.flavour, symbol)).flatten()
     }
 
+    fn rest_edits(&self, url: &str) -> bool {
+        wire::edits(url)
+    }
+
     fn keepalive(&self) -> Option<(u64, &'static str)> {
         Some((PING_MS, ""))
     }

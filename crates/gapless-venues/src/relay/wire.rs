@@ -18,6 +18,9 @@ use gapless_book::event::{
     TakerSide, Times, Trade,
 };
 
+/// Most elements of a message that share its number: each is looked for in all of them.
+pub const PARTS_MAX: usize = 64;
+
 /// Channel of the books that deltas edit.
 pub(super) const BOOK: &str = "book";
 
@@ -98,17 +101,19 @@ pub(super) fn parse<S: EventSink>(
         Origin::Socket { url } => Place::of_socket(url),
         Origin::Rest { url } => Place::of_rest(url),
     };
-    let value = match Value::frame(frame) {
-        Ok(value) => value,
-        Err(error) => {
-            return sink.reject(&Reject::unnamed(error));
-        }
-    };
     let reader = Reader { flavour, context, place };
-    each(value, &mut |element| match element {
-        Ok(message) => reader.message(message, scratch, sink),
-        Err(error) => sink.reject(&Reject::unnamed(error)),
-    });
+    match Value::frame(frame) {
+        Ok(value) => each(value, &mut |element| match element {
+            Ok(message) => reader.message(message, scratch, sink),
+            Err(error) => reader.unread(error, scratch, sink),
+        }),
+        Err(error) => reader.unread(error, scratch, sink),
+    }
+}
+
+/// Whether the bodies at a URL are deltas.
+pub(super) fn edits(address: &str) -> bool {
+    Place::of_rest(address).channel == "delta"
 }
 
 /// Whether a frame is a relay's: the notice of a gap is nobody else's, its other types may be.
@@ -143,6 +148,8 @@ struct Reader<'a> {
 struct Payload<'a> {
     outer: Value<'a>,
     inner: Value<'a>,
+    /// The array that it is an element of.
+    list: Option<Value<'a>>,
 }
 
 impl<'a> Payload<'a> {
@@ -187,6 +194,13 @@ impl<'a> Payload<'a> {
         self.alias(["seqNum", "sequence", "seq"], "sequence")?.map(Value::int).transpose()
     }
 
+    /// The list, if its elements go by the number of the message around them.
+    fn numbered_as_one(&self) -> Result<Option<Value<'a>>, WireError> {
+        let own = Self { outer: self.inner, ..*self };
+        let shares = own.sequence()?.is_none() && self.sequence()?.is_some();
+        Ok(self.list.filter(|_| shares))
+    }
+
     /// Stamp of the payload; one that cannot be read is none.
     fn time(&self) -> Result<Option<Stamp>, WireError> {
         let Some(value) = self.alias(["timestamp", "ts"], "timestamp")? else { return Ok(None) };
@@ -196,7 +210,7 @@ impl<'a> Payload<'a> {
 }
 
 /// Whose payload it is.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Name<'a> {
     exchange: &'a str,
     symbol: &'a str,
@@ -217,8 +231,23 @@ impl<'a> Reader<'a> {
             url::decode(self.place.symbol, name);
         });
         if let Err(error) = self.read(outer, scratch, sink) {
-            self.refuse(Payload { outer, inner: outer }, error, scratch, sink);
+            self.refuse(Payload { outer, inner: outer, list: None }, error, scratch, sink);
         }
+    }
+
+    /// Refuses what cannot be read at all: of an answer, the request names the book.
+    fn unread<S: EventSink>(&self, error: WireError, scratch: &mut Scratch, sink: &mut S) {
+        if !self.place.rest {
+            return sink.reject(&Reject::unnamed(error));
+        }
+        scratch.keep_name(|name| {
+            url::decode(self.place.symbol, name);
+        });
+        let (prefix, symbol) = request::split(scratch.name());
+        let exchange = if prefix.is_empty() { self.place.exchange } else { prefix };
+        let book = matches!(self.place.channel, "snapshot" | "delta");
+        let channel = if book { BOOK } else { self.place.channel };
+        sink.reject(&Reject { error, exchange, symbol, channel, book });
     }
 
     fn read<S: EventSink>(
@@ -243,7 +272,8 @@ impl<'a> Reader<'a> {
         }
         let inner = data.or(trades).filter(|v| v.is_object() || v.is_array()).unwrap_or(outer);
         each(inner, &mut |element| {
-            let payload = Payload { outer, inner: element.unwrap_or(outer) };
+            let list = Some(inner).filter(|inner| inner.is_array());
+            let payload = Payload { outer, inner: element.unwrap_or(outer), list };
             let read = element.and_then(|_| self.payload(payload, kind, scratch, sink));
             if let Err(error) = read {
                 self.refuse(payload, error, scratch, sink);
@@ -400,12 +430,18 @@ impl<'a> Reader<'a> {
         scratch: &mut Scratch,
         sink: &mut S,
     ) -> Result<(), WireError> {
-        let [bids, asks] = payload.fields(["bids", "asks"])?;
-        if kind != BookKind::Delta || (bids.is_none() && asks.is_none()) {
-            bids.need("bids")?;
-            asks.need("asks")?;
+        let list = if kind == BookKind::Delta { payload.numbered_as_one()? } else { None };
+        match list {
+            None => {
+                let [bids, asks] = sides(payload, kind)?;
+                scratch.read_sides(LevelForm::Object, bids, asks, false)?;
+            }
+            Some(list) => {
+                if !self.read_parts(payload, list, scratch)? {
+                    return Ok(());
+                }
+            }
         }
-        scratch.read_sides(LevelForm::Object, bids, asks, false)?;
         let seq = SeqInfo { last: payload.sequence()?, ..SeqInfo::default() };
         let name = self.name(payload, scratch.name())?;
         if name.symbol.is_empty() {
@@ -419,6 +455,38 @@ impl<'a> Reader<'a> {
             self.advance(payload, head, seq.last, sink);
         }
         Ok(())
+    }
+
+    /// Reads the levels of every element of a message under one number that is of this one's book:
+    /// what has one number is one message. `false` if an earlier element has told it.
+    fn read_parts(
+        &self,
+        payload: Payload<'a>,
+        list: Value<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<bool, WireError> {
+        let mut parts = [[None; 2]; PARTS_MAX];
+        let mut count = 0;
+        let name = self.name(payload, scratch.name())?;
+        for (at, element) in list.elements()?.enumerate() {
+            if at >= PARTS_MAX {
+                return Err(WireError::new(WireErrorKind::TooLong, list.at()));
+            }
+            let part = Payload { inner: element?, ..payload };
+            if self.name(part, scratch.name())? != name {
+                continue;
+            }
+            if part.inner.at() < payload.inner.at() {
+                return Ok(false);
+            }
+            if let Some(place) = parts.get_mut(count) {
+                *place = sides(part, BookKind::Delta)?;
+                count += 1;
+            }
+        }
+        let parts = parts.get(..count).unwrap_or(&[]);
+        scratch.read_parts(LevelForm::Object, parts, false)?;
+        Ok(true)
     }
 
     /// Exchange and symbol: from the symbol's own prefix, the field, or the URL.
@@ -481,6 +549,16 @@ impl<'a> Reader<'a> {
         let Name { exchange, symbol } = name;
         sink.reject(&Reject { error, exchange, symbol, channel: kind.channel(), book });
     }
+}
+
+/// The level lists of a payload; a delta may leave out one of them.
+fn sides<'a>(payload: Payload<'a>, kind: BookKind) -> Result<[Option<Value<'a>>; 2], WireError> {
+    let [bids, asks] = payload.fields(["bids", "asks"])?;
+    if kind != BookKind::Delta || (bids.is_none() && asks.is_none()) {
+        bids.need("bids")?;
+        asks.need("asks")?;
+    }
+    Ok([bids, asks])
 }
 
 /// What stands between a string's quotes; any other value as written.

@@ -57,9 +57,12 @@ impl<V: Venue, H: Handler> EventSink for Router<'_, V, H> {
     fn reject(&mut self, reject: &Reject<'_>) {
         self.rejects += 1;
         self.handler.reject(reject);
-        if !reject.book || self.rest.is_some() {
+        if !reject.book {
             return;
         }
+        // A snapshot that cannot be read is fetched again; only where snapshots are all that comes
+        // is it the loss of one.
+        let edits = self.rest.is_none_or(|url| self.venue.rest_edits(url));
         // Exchanges call different instruments by one name.
         let of_symbol = |entry: &BookEntry| {
             entry.symbol == reject.symbol
@@ -86,7 +89,10 @@ impl<V: Venue, H: Handler> EventSink for Router<'_, V, H> {
         for_books(
             &mut self.line.books,
             self.now_ns,
-            |entry| if anonymous { unsequenced(entry) } else { named(entry) },
+            |entry| {
+                let may_be_its = if anonymous { unsequenced(entry) } else { named(entry) };
+                may_be_its && (edits || entry.local.is_pictured())
+            },
             |entry, watch| entry.lose(no, Loss::Refused, watch),
             self.handler,
         );
@@ -199,19 +205,19 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
             };
             let (flags, times) = (event.flags, &event.times);
             let arrival = Arrival { line, message, flags, times };
-            let outcome = entry.message(&arrival, &mut ());
+            let outcome = entry.message(&arrival, &mut Watch { id, handler: &mut *self.handler });
             finish(id, entry, outcome, self.now_ns, self.handler);
         }
     }
 
     /// The message may have been one of a live book's, which must not stay live on it.
-    fn doubt_unwrapped(&mut self, event: &Event<'_>) {
+    fn doubt(&mut self, event: &Event<'_>, may_be: impl Fn(&BookEntry) -> bool) {
         self.drop_unattributed(event);
         let no = self.line.no;
         for_books(
             &mut self.line.books,
             self.now_ns,
-            |entry| entry.symbol == event.symbol && entry.local.live().is_some(),
+            |entry| may_be(entry) && entry.local.live().is_some(),
             |entry, watch| entry.lose(no, Loss::Told(Reason::Unattributed), watch),
             self.handler,
         );
@@ -222,7 +228,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     fn unwrapped_book(&mut self, event: &Event<'_>, message: &BookMessage<'_>) {
         let only = self.line.attribution.only_book(self.venue, event.symbol);
         let Some((channel, chain)) = only else {
-            return self.doubt_unwrapped(event);
+            return self.doubt(event, |entry| entry.symbol == event.symbol);
         };
         if channel == event.channel {
             let _ = self.named_book(event, message);
@@ -327,6 +333,9 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
     /// A REST snapshot goes to every book of its symbol that is bridged over REST.
     fn rest_book(&mut self, event: &Event<'_>, message: &BookMessage<'_>) {
         self.handler.event(event, None);
+        if self.is_of_several(event) {
+            return self.handler.unattributed(event);
+        }
         let mut claimed = false;
         for index in 0..self.line.books.len() {
             let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
@@ -338,6 +347,16 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
         if !claimed {
             self.keep_unclaimed(event);
         }
+    }
+
+    /// Whether a body that names no exchange may be of one exchange or of another.
+    fn is_of_several(&self, event: &Event<'_>) -> bool {
+        let mut exchanges = self.line.books.iter().filter_map(|(id, entry)| {
+            let takes =
+                event.exchange.is_empty() && self.takes_rest(id, event, self.rest.unwrap_or(""));
+            takes.then_some(&entry.exchange)
+        });
+        exchanges.next().is_some_and(|first| exchanges.any(|other| other != first))
     }
 
     /// Whether a REST snapshot may be joined to a book: the same instrument, in the same market
@@ -386,6 +405,9 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
                 self.line.unnamed = Some(event.raw.to_vec());
             }
             Unnamed::Drop => self.drop_unattributed(event),
+            Unnamed::AnyImage => {
+                self.doubt(event, |entry| entry.local.rule().chain == Chain::Image)
+            }
             Unnamed::Snapshot(symbol) => {
                 let Some(id) = self.find_or_add(event.exchange, event.channel, &symbol) else {
                     return self.drop_unattributed(event);
