@@ -5,30 +5,24 @@
 //! off the grid of today. So a grid sizes a container and explains a value; it refuses none.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use gapless::book::decimal::Decimal;
-use gapless::replay::input;
-use gapless::venues::binance::Dialect;
-use gapless::venues::instruments::{GridError, Instruments, List};
+use gapless::replay::input::{self, Input};
+use gapless::replay::lists;
+use gapless::venues::books::{BookEntry, BookId};
+use gapless::venues::instruments::{GridError, Kind};
 use gapless::venues::registry::VenueId;
-use gapless::venues::{bybit, okx};
+use gapless::venues::session::{Handler, Watcher};
 use gapless::{Choices, Replay};
-
-fn recordings() -> Option<PathBuf> {
-    let folder = std::env::var_os("GAPLESS_RECORDINGS").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("SKIPPED: GAPLESS_RECORDINGS names no folder of recordings");
-    }
-    folder
-}
+use gapless_tests::recordings;
 
 /// A recording and the list that was fetched with it.
 struct Pair {
     venue: VenueId,
     capture: &'static str,
     list: &'static str,
-    read: fn(&[u8]) -> List,
     /// Books with orders older than a coarser step.
     coarsened: &'static [&'static str],
 }
@@ -38,68 +32,63 @@ const PAIRS: &[Pair] = &[
         venue: VenueId::BinanceSpot,
         capture: "binance_spot/cf_20211012_4sym.cap.zst",
         list: "BINANCE.ndjson.zst",
-        read: |body| Dialect::Spot.instruments(body).unwrap(),
-        coarsened: &["binance_spot:NKNUSDT"],
+        coarsened: &["NKNUSDT"],
     },
     Pair {
         venue: VenueId::BinanceUsdm,
         capture: "binance_usdm/cf_20210722_4sym.cap.zst",
         list: "BINANCE_FUTURES.ndjson.zst",
-        read: |body| Dialect::Usdm.instruments(body).unwrap(),
-        coarsened: &["binance_usdm:CTKUSDT"],
+        coarsened: &["CTKUSDT"],
     },
     Pair {
         venue: VenueId::BinanceCoinm,
         capture: "binance_coinm/cf_20210722_10sym.cap.zst",
         list: "BINANCE_DELIVERY.ndjson.zst",
-        read: |body| Dialect::Coinm.instruments(body).unwrap(),
         coarsened: &[],
     },
     Pair {
         venue: VenueId::Bybit,
         capture: "bybit/cf_20260809_linear-btc-doge_spot-eth.cap.zst",
         list: "BYBIT.ndjson.zst",
-        read: |body| bybit::instruments::read(body).unwrap(),
         coarsened: &[],
     },
     Pair {
         venue: VenueId::Okx,
         capture: "okx/cf_20220513_books_btc-usdt.cap.zst",
         list: "OKX.ndjson.zst",
-        read: |body| okx::instruments::read(body).unwrap(),
         coarsened: &[],
     },
 ];
 
-fn table(folder: &Path, pair: &Pair) -> Instruments {
-    let file = std::fs::read(folder.join("instruments").join(pair.list)).unwrap();
-    let text = String::from_utf8(zstd::decode_all(file.as_slice()).unwrap()).unwrap();
-    let mut table = Instruments::default();
-    for (_, body) in text.lines().filter_map(|line| line.split_once('\t')) {
-        table.update((pair.read)(body.as_bytes()));
-    }
-    table
-}
-
-/// Levels of a recording's books, and those off the grid by the name of their book.
+/// Levels of a recording's books, and what was said to be off the grid, by symbol.
 #[derive(Debug, Default)]
 struct Found {
     levels: usize,
-    off: BTreeMap<String, Vec<GridError>>,
+    standing: BTreeMap<String, Vec<GridError>>,
+    told: BTreeMap<String, Vec<GridError>>,
 }
 
+impl Handler for Found {
+    fn off_grid(&mut self, _: BookId, book: &BookEntry, error: &GridError) {
+        self.told.entry(book.symbol.clone()).or_default().push(*error);
+    }
+}
+
+impl Watcher for Found {}
+
 fn found(folder: &Path, pair: &Pair) -> Found {
-    let table = table(folder, pair);
+    let lists = lists::read([Input::file(folder.join("instruments").join(pair.list))]).unwrap();
+    assert_eq!(lists.refused, [], "{}", pair.list);
     let inputs = input::find(&[folder.join(pair.capture).display().to_string()]).unwrap();
-    let choices = Choices { venue: Some(pair.venue), ..Choices::default() };
+    let instruments = Arc::new(lists.table);
+    let choices = Choices { venue: Some(pair.venue), instruments, ..Choices::default() };
     let (mut replay, _) = Replay::with(inputs, choices);
-    replay.run(&mut ()).unwrap();
     let mut found = Found::default();
+    replay.run(&mut found).unwrap();
     for report in replay.books() {
-        let (Some(book), symbol) = (report.book(), report.symbol()) else { continue };
-        let row = table.get(&report.venue(), report.market(), symbol);
-        let row = row.or_else(|| table.only(&report.venue(), symbol));
-        let row = row.unwrap_or_else(|| panic!("{} is in no list", report.name()));
+        let Some(book) = report.book() else { continue };
+        let row = report.instrument().unwrap_or_else(|| panic!("{} is unlisted", report.name()));
+        assert!(row.symbol == report.symbol() && row.kind != Kind::Unknown, "{row:?}");
         let mut text = String::new();
         book.write_canonical(&mut text).unwrap();
         for line in text.lines() {
@@ -107,21 +96,27 @@ fn found(folder: &Path, pair: &Pair) -> Found {
             let mut number = || Decimal::parse(words.next().unwrap_or("").as_bytes()).unwrap();
             let steps = [row.price_ticks(number()), row.qty_lots(number())];
             let errors = steps.into_iter().filter_map(Result::err);
-            found.off.entry(report.name()).or_default().extend(errors);
+            found.standing.entry(report.symbol().to_owned()).or_default().extend(errors);
             found.levels += 1;
         }
     }
-    found.off.retain(|_, errors| !errors.is_empty());
+    found.standing.retain(|_, errors| !errors.is_empty());
     found
 }
 
 #[test]
 fn recorded_levels_stand_on_the_grid_but_for_those_older_than_a_coarser_step() {
-    let Some(folder) = recordings() else { return };
+    let Some(folder) = recordings::folder() else { return };
     for pair in PAIRS {
         let found = found(&folder, pair);
         assert!(found.levels > 500, "{}: {} levels", pair.capture, found.levels);
-        let off: Vec<_> = found.off.keys().map(String::as_str).collect();
-        assert_eq!(off, pair.coarsened, "{}: {:?}", pair.capture, found.off);
+        let off: Vec<_> = found.standing.keys().map(String::as_str).collect();
+        assert_eq!(off, pair.coarsened, "{}: {:?}", pair.capture, found.standing);
+        // Every level that stands off the grid was told when it came, and of no other book.
+        assert_eq!(found.told.keys().collect::<Vec<_>>(), pair.coarsened, "{}", pair.capture);
+        for (symbol, errors) in &found.standing {
+            let told = &found.told[symbol];
+            assert!(errors.iter().all(|error| told.contains(error)), "{symbol}: {told:?}");
+        }
     }
 }

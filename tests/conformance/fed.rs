@@ -8,6 +8,7 @@ use gapless_book::event::{Event, Flags, Level, Side};
 use gapless_book::local::{Counters, LocalBook, Outcome, State, Transition};
 use gapless_book::sequence::Verdict;
 use gapless_venues::books::{BookEntry, BookId};
+use gapless_venues::instruments::GridError;
 use gapless_venues::session::{Action, Handler, Session, SessionConfig};
 use gapless_venues::venue::Venue;
 use gapless_venues::wire::Reject;
@@ -23,6 +24,8 @@ pub struct Told {
     pub levels: Vec<(Side, Level, Change)>,
     /// What messages did.
     pub outcomes: Vec<Outcome>,
+    /// Values off the grid, and whose.
+    pub off_grid: Vec<String>,
     /// What was asked for.
     pub actions: Vec<String>,
     /// What was refused.
@@ -50,6 +53,10 @@ impl Handler for Told {
     fn reject(&mut self, reject: &Reject<'_>) {
         let (name, channel) = (reject.error.kind.name(), reject.channel);
         self.rejects.push(format!("{name} {channel} {}", reject.symbol));
+    }
+
+    fn off_grid(&mut self, _: BookId, book: &BookEntry, error: &GridError) {
+        self.off_grid.push(format!("{}: {error}", book.symbol));
     }
 
     fn unattributed(&mut self, _: &Event<'_>) {

@@ -240,6 +240,10 @@ pub struct Inputs {
     /// message the first counts, what one line lost is taken from another.
     #[arg(long)]
     pub merge_lines: bool,
+    /// Instrument lists of the venues: files with a line of URL, tab and answer for each (may be
+    /// given more than once). Levels off an instrument's grid are then told.
+    #[arg(long, value_name = "FILE")]
+    pub instruments: Vec<PathBuf>,
     /// Recordings: files, folders, patterns, or - for standard input.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<String>,

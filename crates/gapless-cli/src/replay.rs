@@ -6,11 +6,14 @@ use crate::tally::Tally;
 use crate::{json, plot, table};
 use gapless::book::local::CrossedPolicy;
 use gapless::replay::input::{self, Input, Progress};
+use gapless::replay::lists;
 use gapless::replay::pace::Speed;
+use gapless::venues::instruments::Instruments;
 use gapless::venues::session::SessionConfig;
 use gapless::{Choices, Replay, Stopped};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -70,6 +73,10 @@ pub fn exit(done: &Done) -> Exit {
     for failure in &done.failures {
         eprintln!("gapless: {failure}");
     }
+    if let Some(first) = &done.tally.first_off_grid {
+        let count = done.tally.off_grid;
+        eprintln!("gapless: {count} values off their instrument's grid, the first: {first}");
+    }
     match done.stopped {
         Stopped::Asked => {
             eprintln!("gapless: interrupted; the report covers what was read");
@@ -99,6 +106,7 @@ pub fn read(arguments: &Inputs, speed: Speed) -> Result<Done, String> {
         config,
         symbols: arguments.symbol.clone(),
         merge_lines: arguments.merge_lines,
+        instruments: instruments(&arguments.instruments)?,
     };
     let bar = bar(&inputs);
     let (mut replay, failures) = Replay::with(inputs, choices);
@@ -130,6 +138,15 @@ pub fn read(arguments: &Inputs, speed: Speed) -> Result<Done, String> {
         replay.driver_mut().freshness(limit_ns, &mut tally);
     }
     Ok(Done { replay, tally, wall_s, stopped, failures })
+}
+
+/// The table that files of lists make.
+fn instruments(files: &[PathBuf]) -> Result<Arc<Instruments>, String> {
+    let lists = lists::read(files.iter().map(Input::file)).map_err(|error| error.to_string())?;
+    for refused in &lists.refused {
+        eprintln!("gapless: not taken from the lists: {refused}");
+    }
+    Ok(Arc::new(lists.table))
 }
 
 /// Sleeps until so long after the start.

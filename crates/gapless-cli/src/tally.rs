@@ -5,6 +5,7 @@ use gapless::book::local::{Outcome, Reason, Transition};
 use gapless::latency::Stopwatch;
 use gapless::replay::driver::{LineId, Watcher};
 use gapless::venues::books::{BookEntry, BookId};
+use gapless::venues::instruments::GridError;
 use gapless::venues::session::{Handler, Stage};
 use gapless::venues::wire::Reject;
 use std::collections::BTreeMap;
@@ -21,6 +22,10 @@ pub struct Tally {
     pub rejects: BTreeMap<&'static str, u64>,
     /// Messages whose book could not be told.
     pub unattributed: u64,
+    /// Prices and sizes between the steps of their instruments.
+    pub off_grid: u64,
+    /// The first of them, and whose it is.
+    pub first_off_grid: Option<String>,
     /// Latency of book messages.
     pub stopwatch: Stopwatch,
     /// What `verify` reports.
@@ -52,6 +57,8 @@ impl Tally {
             events: [0; EventKind::ALL.len()],
             rejects: BTreeMap::new(),
             unattributed: 0,
+            off_grid: 0,
+            first_off_grid: None,
             stopwatch: Stopwatch::new(),
             findings: Vec::new(),
             findings_dropped: 0,
@@ -96,6 +103,13 @@ impl Handler for Tally {
             let whose = if reject.symbol.is_empty() { "unreadable frame" } else { reject.symbol };
             format!("{whose}: refused: {}", reject.error)
         });
+    }
+
+    fn off_grid(&mut self, _: BookId, book: &BookEntry, error: &GridError) {
+        self.off_grid += u64::from(self.counting);
+        if self.counting && self.first_off_grid.is_none() {
+            self.first_off_grid = Some(format!("{} {}: {error}", book.channel, book.symbol));
+        }
     }
 
     fn unattributed(&mut self, _: &Event<'_>) {

@@ -13,11 +13,13 @@ use gapless_book::event::{Event, Level, Side};
 use gapless_book::lines::{LineNo, LinePolicy};
 use gapless_book::local::Outcome;
 use gapless_venues::books::{BookEntry, BookId, Books};
+use gapless_venues::instruments::{GridError, Instruments};
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{Action, Handler, SessionConfig, Stage, UNCLAIMED_MAX};
 use gapless_venues::wire::{Reject, WireError, WireErrorKind};
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 
 pub use gapless_venues::session::{LineId, Watcher};
 
@@ -92,6 +94,8 @@ pub struct Driver {
     homes: HashMap<(VenueId, &'static str), usize>,
     venue: Option<VenueId>,
     symbols: Vec<String>,
+    /// What the venues' lists say, as far as they are known.
+    instruments: Arc<Instruments>,
     origins: Vec<Origin>,
     lines: Vec<Line>,
     stats: DriverStats,
@@ -108,6 +112,7 @@ impl Driver {
             homes: HashMap::new(),
             venue,
             symbols: Vec::new(),
+            instruments: Arc::default(),
             origins: Vec::new(),
             lines: Vec::new(),
             stats: DriverStats::default(),
@@ -118,6 +123,15 @@ impl Driver {
     /// Keeps books of these symbols only; empty = all.
     pub fn only(&mut self, symbols: Vec<String>) {
         self.symbols = symbols;
+    }
+
+    /// Gives every connection, those to come too, the venues' lists as they are now.
+    pub fn instruments<W: Watcher>(&mut self, table: Arc<Instruments>, watcher: &mut W) {
+        self.instruments = table;
+        for (index, line) in (0u32..).zip(&mut self.lines) {
+            watcher.line(LineId(index));
+            line.session.instruments(self.last_recv_ns, &self.instruments, watcher);
+        }
     }
 
     /// Takes all connections of a venue, of all inputs, for lines of the same books.
@@ -305,6 +319,13 @@ impl Driver {
     fn http<W: Watcher>(&mut self, input: usize, record: &Record<'_>, watcher: &mut W) {
         self.stats.frames += 1;
         self.stats.bytes += record.payload.len() as u64;
+        if let Some(venue) = VenueId::lists(record.source)
+            && let Ok(list) = venue.read_instruments(record.payload)
+        {
+            let mut table = Instruments::clone(&self.instruments);
+            table.update(list);
+            self.instruments(Arc::new(table), watcher);
+        }
         let mut first = true;
         let ours = self.lines.iter().filter(|line| line.input == input);
         let kept: usize = ours.map(|line| line.session.unclaimed_bytes()).sum();
@@ -427,6 +448,7 @@ impl Driver {
         let venue = origin.venue?;
         let mut session = venue.session(self.config);
         session.only(&self.symbols);
+        session.instruments(self.last_recv_ns, &self.instruments, &mut ());
         origin.names.insert(source.to_owned(), index);
         let early = core::mem::take(&mut origin.early);
         let mut home = None;
@@ -525,6 +547,10 @@ impl<W: Handler> Handler for Again<'_, W> {
     }
 
     fn reject(&mut self, _: &Reject<'_>) {}
+
+    fn off_grid(&mut self, id: BookId, book: &BookEntry, error: &GridError) {
+        self.0.off_grid(id, book, error);
+    }
 
     fn stage(&mut self, stage: Stage) {
         self.0.stage(stage);

@@ -292,15 +292,28 @@ pub enum Item<'a> {
 pub fn open(input: &Input, format: Option<Format>) -> Result<Reader, ReplayError> {
     match &input.path {
         None => open_stream(io::stdin(), input.name.clone(), format),
-        Some(path) => {
-            let file = input.name.clone();
-            let opened = File::open(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => ReplayError::Missing { file },
-                _ => ReplayError::Unreadable { file, error },
-            })?;
-            open_stream(opened, input.name.clone(), format)
-        }
+        Some(path) => open_stream(file(path, &input.name)?, input.name.clone(), format),
     }
+}
+
+fn file(path: &Path, name: &FileName) -> Result<File, ReplayError> {
+    let file = name.clone();
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ReplayError::Missing { file },
+        _ => ReplayError::Unreadable { file, error },
+    })
+}
+
+/// The unpacked lines of an input, whatever they are.
+pub(crate) fn lines(input: &Input) -> Result<Lines<Source>, ReplayError> {
+    let name = input.name.clone();
+    let unpacked = match &input.path {
+        None => container::unpack(io::stdin()),
+        Some(path) => container::unpack(file(path, &name)?),
+    };
+    let (_, source) =
+        unpacked.map_err(|error| ReplayError::Unreadable { file: name.clone(), error })?;
+    Ok(Lines::new(source, name))
 }
 
 /// As [`open`], for any stream.

@@ -27,6 +27,7 @@ pub mod driver;
 pub mod error;
 pub mod input;
 pub mod lines;
+pub mod lists;
 pub mod merge;
 pub mod normalized;
 pub mod pace;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: an id stays valid for the life of the table; books are added, never removed.
 
+use crate::instruments::{Instrument, Steps};
 use crate::venue::Market;
 use gapless_book::book::Observer;
 use gapless_book::lines::{Arrival, LineNo, LinePolicy, Lines, Loss};
@@ -32,6 +33,8 @@ pub struct BookEntry {
     pub(crate) lines: Option<Box<Lines>>,
     /// When and what was last asked for, and what is still wanted.
     pub(crate) resync: Resync,
+    instrument: Option<Box<Instrument>>,
+    pub(crate) steps: Steps,
 }
 
 impl BookEntry {
@@ -41,6 +44,19 @@ impl BookEntry {
     #[must_use]
     pub fn lines(&self) -> Option<&Lines> {
         self.lines.as_deref()
+    }
+
+    /// What the venue's list says of it, where one was given ([`Session::instruments`]).
+    ///
+    /// [`Session::instruments`]: crate::session::Session::instruments
+    #[must_use]
+    pub fn instrument(&self) -> Option<&Instrument> {
+        self.instrument.as_deref()
+    }
+
+    pub(crate) fn set_instrument(&mut self, instrument: Option<&Instrument>) {
+        self.steps = Steps::of(instrument);
+        self.instrument = instrument.map(|row| Box::new(row.clone()));
     }
 
     #[inline]
@@ -273,6 +289,8 @@ impl Books {
             local,
             lines: self.merge.map(|policy| Box::new(Lines::new(policy))),
             resync: Resync::NEW,
+            instrument: None,
+            steps: Steps::of(None),
         });
         self.index.entry(hash(exchange, channel, symbol)).or_default().push(id);
         Some(id)

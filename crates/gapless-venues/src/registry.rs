@@ -4,6 +4,7 @@ use crate::binance::{BinanceCoinm, BinanceSpot, BinanceUs, BinanceUsdm};
 use crate::books::{BookEntry, Books};
 use crate::bybit::Bybit;
 use crate::deribit::Deribit;
+use crate::instruments::{InstrumentError, Instruments, List};
 use crate::kernel::{Frame, Isa};
 use crate::live::Wiring;
 use crate::okx::Okx;
@@ -15,6 +16,7 @@ use crate::wire::Reject;
 use gapless_book::event::Event;
 use gapless_book::lines::{LineNo, LinePolicy};
 use gapless_book::local::Reason;
+use std::sync::Arc;
 
 macro_rules! venues {
     ($($id:ident = $venue:expr, $type:ty, $name:literal;)*) => {
@@ -46,6 +48,21 @@ macro_rules! venues {
                 match self {
                     $(Self::$id => AnySession::$id(Box::new(Session::new($venue, config)))),*
                 }
+            }
+
+            /// Path of the venue's list of instruments, if it has one.
+            #[must_use]
+            pub fn list_path(self) -> Option<&'static str> {
+                match self { $(Self::$id => $venue.list_path()),* }
+            }
+
+            /// Reads the body of the venue's list of instruments.
+            ///
+            /// # Errors
+            /// Not such a list, or a venue that has none; single rows that cannot be read are in
+            /// [`List::refused`].
+            pub fn read_instruments(self, body: &[u8]) -> Result<List, InstrumentError> {
+                match self { $(Self::$id => $venue.read_instruments(body)),* }
             }
 
             fn claim(self, url: &str, frame: &[u8]) -> Claim {
@@ -274,15 +291,16 @@ macro_rules! venues {
                 match self { $(Self::$id(session) => session.tick(now_ns, handler)),* }
             }
 
-            /// See [`Session::grid_changed`].
-            pub fn grid_changed<H: Handler>(
+            /// See [`Session::instruments`]; the lists call the venue by its name here.
+            pub fn instruments<H: Handler>(
                 &mut self,
                 now_ns: i64,
-                symbol: &str,
+                table: &Arc<Instruments>,
                 handler: &mut H,
             ) {
+                let name = self.venue().name();
                 match self {
-                    $(Self::$id(session) => session.grid_changed(now_ns, symbol, handler)),*
+                    $(Self::$id(session) => session.instruments(now_ns, name, table, handler)),*
                 }
             }
 
@@ -301,6 +319,15 @@ impl VenueId {
     #[must_use]
     pub fn must_be(url: &str, frame: &[u8]) -> Option<Self> {
         Self::ALL.iter().copied().find(|venue| venue.claim(url, frame) == Claim::Sure)
+    }
+
+    /// The venue whose list of instruments is at a URL.
+    #[must_use]
+    pub fn lists(url: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|venue| {
+            venue.list_path().is_some_and(|path| url.contains(path))
+                && venue.claim(url, b"") == Claim::Sure
+        })
     }
 
     /// The first venue that a frame may be of.

@@ -2,6 +2,7 @@
 //! books are kept, and writes the requests that the venue understands. It holds no book, no
 //! socket, no clock, and decides nothing about gaps.
 
+use crate::instruments::{InstrumentError, List, Problem};
 use crate::live::Wiring;
 use crate::scratch::Scratch;
 use crate::wire::EventSink;
@@ -140,6 +141,21 @@ pub trait Venue: Wiring {
 
     /// The rule of a channel's books; `None` where the channel carries no book.
     fn rule(&self, channel: &str) -> Option<Rule>;
+
+    /// Path of the venue's list of instruments, if it has one.
+    fn list_path(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Reads the body of the venue's list of instruments.
+    ///
+    /// # Errors
+    /// Not such a list, or a venue that has none; single rows that cannot be read are in
+    /// [`List::refused`].
+    fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {
+        let _ = body;
+        Err(InstrumentError::whole("", Problem::Shape("this venue has no list".to_owned())))
+    }
 
     /// Whether a URL or frame (either may be empty) is this venue's, as far as it tells.
     fn claims(&self, url: &str, frame: &[u8]) -> Claim {

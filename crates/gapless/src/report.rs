@@ -6,6 +6,7 @@ use gapless_book::event::{Level, Side};
 use gapless_book::lines::{LineNo, LineStats, Lines};
 use gapless_book::local::{Counters, Integrity, LocalBook, Reason, State};
 use gapless_venues::books::BookEntry;
+use gapless_venues::instruments::Instrument;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::venue::Market;
 use sha2::{Digest, Sha256};
@@ -140,6 +141,14 @@ impl<'a> BookReport<'a> {
     fn whose(&self) -> Whose<'a> {
         let (exchange, known) = (self.entry.exchange.as_str(), self.entry.market);
         Whose { speaker: self.speaker, exchange, of: self.of, known }
+    }
+
+    /// What the venue's list says of its instrument, where one was given
+    /// ([`Choices::instruments`](crate::Choices::instruments)) and has it: tick, lot, contract
+    /// value, kind, status.
+    #[must_use]
+    pub fn instrument(&self) -> Option<&'a Instrument> {
+        self.entry.instrument()
     }
 
     /// What each line did; empty where lines are not merged.

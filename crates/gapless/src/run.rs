@@ -10,8 +10,10 @@ use gapless_replay::merge::{self, Failure, Merged};
 use gapless_replay::pace::{Pacer, Speed};
 use gapless_replay::{ReplayError, Stats};
 use gapless_venues::books::{BookEntry, BookId};
+use gapless_venues::instruments::Instruments;
 use gapless_venues::registry::VenueId;
 use gapless_venues::session::SessionConfig;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a run ended.
@@ -42,6 +44,8 @@ pub struct Choices {
     pub symbols: Vec<String>,
     /// Take all connections of a venue for lines of the same books, which they write together.
     pub merge_lines: bool,
+    /// What the venues' lists say of the books: their grids and whether they trade.
+    pub instruments: Arc<Instruments>,
 }
 
 impl Default for Choices {
@@ -55,6 +59,7 @@ impl Default for Choices {
             config: SessionConfig::replay(),
             symbols: Vec::new(),
             merge_lines: false,
+            instruments: Arc::default(),
         }
     }
 }
@@ -108,6 +113,7 @@ impl Replay {
     pub fn with(inputs: Vec<Input>, choices: Choices) -> (Self, Vec<ReplayError>) {
         let mut driver = Driver::new(choices.config, choices.venue);
         driver.only(choices.symbols);
+        driver.instruments(choices.instruments, &mut ());
         if choices.merge_lines {
             driver.merge(LinePolicy::default());
         }

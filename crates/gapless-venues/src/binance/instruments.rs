@@ -21,6 +21,15 @@ impl Dialect {
         simd_rows(self.venue(), body, &["symbols"], |row| self.row(row))
     }
 
+    /// Path of `exchangeInfo`.
+    pub(super) const fn list_path(self) -> &'static str {
+        match self {
+            Self::Spot | Self::Us => "/api/v3/exchangeInfo",
+            Self::Usdm => "/fapi/v1/exchangeInfo",
+            Self::Coinm => "/dapi/v1/exchangeInfo",
+        }
+    }
+
     const fn venue(self) -> &'static str {
         match self {
             Self::Spot => "binance_spot",

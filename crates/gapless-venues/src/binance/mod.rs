@@ -41,6 +41,7 @@ mod wire;
 pub use request::{STREAMS_MAX, sockets, stream_class};
 pub use rest::used_weight;
 
+use crate::instruments::{InstrumentError, List};
 use crate::scratch::Scratch;
 use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::EventSink;
@@ -110,6 +111,14 @@ macro_rules! venues {
 
             fn rule(&self, channel: &str) -> Option<Rule> {
                 Self::DIALECT.rule(channel)
+            }
+
+            fn list_path(&self) -> Option<&'static str> {
+                Some(Self::DIALECT.list_path())
+            }
+
+            fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {
+                Self::DIALECT.instruments(body)
             }
 
             fn claims(&self, url: &str, frame: &[u8]) -> Claim {

@@ -25,6 +25,7 @@ mod rest;
 mod wire;
 
 use crate::claim::{by_host, by_signs};
+use crate::instruments::{InstrumentError, List};
 use crate::scratch::Scratch;
 use crate::url;
 use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue};
@@ -49,6 +50,14 @@ impl Venue for Bybit {
         sink: &mut S,
     ) {
         wire::parse(context, frame, scratch, sink);
+    }
+
+    fn list_path(&self) -> Option<&'static str> {
+        Some("/v5/market/instruments-info")
+    }
+
+    fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {
+        instruments::read(body)
     }
 
     fn claims(&self, url: &str, frame: &[u8]) -> Claim {

@@ -24,6 +24,7 @@ mod topic;
 mod wire;
 
 use crate::claim::{by_host, by_signs};
+use crate::instruments::{InstrumentError, List};
 use crate::scratch::Scratch;
 use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::EventSink;
@@ -42,6 +43,14 @@ impl Venue for Deribit {
         sink: &mut S,
     ) {
         wire::parse(context, frame, scratch, sink);
+    }
+
+    fn list_path(&self) -> Option<&'static str> {
+        Some("/public/get_instruments")
+    }
+
+    fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {
+        instruments::read(body)
     }
 
     fn claims(&self, url: &str, frame: &[u8]) -> Claim {

@@ -7,10 +7,12 @@
 
 mod grid;
 mod row;
+mod steps;
 mod table;
 
 pub use grid::{GridError, Measure};
 pub(crate) use row::{Reading, simd_rows};
+pub(crate) use steps::Steps;
 pub use table::{GridChange, Instruments};
 
 use core::fmt;

@@ -28,6 +28,7 @@ mod rest;
 mod wire;
 
 use crate::claim::{by_host, by_signs};
+use crate::instruments::{InstrumentError, List};
 use crate::scratch::Scratch;
 use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::EventSink;
@@ -73,6 +74,14 @@ impl Venue for Okx {
         sink: &mut S,
     ) {
         wire::parse(context, frame, scratch, sink);
+    }
+
+    fn list_path(&self) -> Option<&'static str> {
+        Some("/api/v5/public/instruments")
+    }
+
+    fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {
+        instruments::read(body)
     }
 
     fn claims(&self, url: &str, frame: &[u8]) -> Claim {

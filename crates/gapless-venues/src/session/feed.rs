@@ -3,7 +3,7 @@
 use super::{Action, Handler, SNAPSHOT_WAIT_NS, Stage};
 use crate::books::{BookEntry, BookId, Books};
 use gapless_book::book::{Change, Observer};
-use gapless_book::event::{Level, Side};
+use gapless_book::event::{BookMessage, Level, Side};
 use gapless_book::lines::LineNo;
 use gapless_book::local::{Demand, Outcome, Reason, State};
 use gapless_book::sequence::{Bridge, Chain, Verdict};
@@ -42,6 +42,19 @@ pub(super) fn disconnect<H: Handler>(
         Outcome { verdict: Verdict::Heartbeat, ..outcome }
     };
     for_books(books, now_ns, which, down, handler);
+}
+
+/// Tells of levels between the steps of the book's instrument.
+#[inline]
+pub(super) fn off_grid<H: Handler>(
+    id: BookId,
+    entry: &mut BookEntry,
+    message: &BookMessage<'_>,
+    handler: &mut H,
+) {
+    if !entry.steps.hold_all(message.scales) {
+        entry.steps.each_off(message, |error| handler.off_grid(id, entry, &error));
+    }
 }
 
 /// Notes what a book wants after an outcome, and tells the handler.

@@ -1,6 +1,7 @@
 //! What a session tells its driver, and what it asks of it.
 
 use crate::books::{BookEntry, BookId};
+use crate::instruments::GridError;
 use crate::registry::VenueId;
 use crate::wire::Reject;
 use gapless_book::book::Change;
@@ -80,6 +81,12 @@ pub trait Handler {
     /// Two lines of a book said different things under one number; the first one's stands.
     fn disagreement(&mut self, id: BookId, book: &BookEntry, what: &Disagreement) {
         let _ = (id, book, what);
+    }
+
+    /// A level of a message stands between the steps of the book's instrument; it is kept, for it
+    /// is what the venue says.
+    fn off_grid(&mut self, id: BookId, book: &BookEntry, error: &GridError) {
+        let _ = (id, book, error);
     }
 
     /// A frame or element was refused.

@@ -15,6 +15,7 @@
 mod control;
 mod feed;
 mod handler;
+mod instruments;
 mod router;
 
 pub use handler::{Action, Handler, LineId, Stage, Watcher, Wire};
@@ -27,11 +28,12 @@ use crate::scratch::Scratch;
 use crate::templates::Templates;
 use crate::venue::{Context, Market, Origin, Topic, Venue};
 use crate::wire::{EventSink, Reject};
-use feed::{Watch, act, disconnect, finish, for_books, overdue};
+use feed::{Watch, act, disconnect, finish, for_books, off_grid, overdue};
 use gapless_book::event::{Body, Event, Level, NO_TIME};
 use gapless_book::lines::{Arrival, LineNo, LinePolicy};
 use gapless_book::local::{Demand, Outcome, Policy, Reason, State, Transition};
 use gapless_book::sequence::Verdict;
+use instruments::Listed;
 use router::Router;
 
 /// Choices of a session.
@@ -104,6 +106,8 @@ struct Line {
     requests: Vec<(u64, Vec<(String, String)>)>,
     next_id: u64,
     rest_scratch: Scratch,
+    /// The venues' lists, where they are known.
+    listed: Option<Listed>,
     /// Symbols whose books are kept; empty = all.
     only: Vec<String>,
     templates: Templates,
@@ -405,6 +409,7 @@ impl<V: Venue> Session<V> {
             },
             Some(id),
         );
+        off_grid(id, entry, &message, handler);
         let no = line.no;
         let mut watch = Watch { id, handler };
         let arrival = Arrival { line: no, message: &message, flags, times: &times };
@@ -516,18 +521,6 @@ impl<V: Venue> Session<V> {
             overdue(entry, now_ns);
             act(id, entry, now_ns, handler);
         }
-    }
-
-    /// The venue changed the tick or lot of a symbol: its books are not live until a snapshot on
-    /// the new grid opens the next epoch (reliability.md 2.5). Other symbols go on.
-    pub fn grid_changed<H: Handler>(&mut self, now_ns: i64, symbol: &str, handler: &mut H) {
-        for_books(
-            &mut self.line.books,
-            now_ns,
-            |entry| entry.symbol == symbol,
-            |entry, _| entry.local.invalidate(Reason::GridChange),
-            handler,
-        );
     }
 
     /// Marks books stale that were silent for longer than `limit_ns`; the handler is told of those

@@ -1,6 +1,6 @@
 //! Carries one frame's events to their books.
 
-use super::feed::{Watch, finish, for_books};
+use super::feed::{Watch, finish, for_books, off_grid};
 use super::{Handler, LEARNED_MAX, Line, SessionConfig, Stage};
 use crate::attribution::Unnamed;
 use crate::books::{self, BookEntry, BookId};
@@ -300,6 +300,9 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
         let market = self.line.market_of(self.venue, symbol);
         let local = LocalBook::new(rule, self.config.policy);
         let id = self.line.books.add(exchange, channel, symbol, market, local)?;
+        if let (Some(listed), Some(entry)) = (&self.line.listed, self.line.books.get_mut(id)) {
+            entry.set_instrument(listed.find(self.venue, exchange, market, symbol));
+        }
         if rule.bridge != Bridge::InStream {
             self.claim(symbol);
         }
@@ -323,6 +326,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
         self.handler.event(event, Some(id));
         let line = self.line.no;
         let Some(entry) = self.line.books.get_mut(id) else { return };
+        off_grid(id, entry, message, self.handler);
         let mut watch = Watch { id, handler: &mut *self.handler };
         let (flags, times) = (event.flags, &event.times);
         let outcome = entry.message(&Arrival { line, message, flags, times }, &mut watch);
@@ -378,6 +382,7 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
 
     fn give_rest(&mut self, id: BookId, times: &Times, message: &BookMessage<'_>) {
         let Some(entry) = self.line.books.get_mut(id) else { return };
+        off_grid(id, entry, message, self.handler);
         let mut watch = Watch { id, handler: &mut *self.handler };
         let outcome = entry.local.message(message, Flags::REST, times, &mut watch);
         finish(id, entry, outcome, self.now_ns, self.handler);

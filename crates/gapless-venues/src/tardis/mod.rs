@@ -21,6 +21,7 @@ mod wire;
 
 pub(crate) use wire::message;
 
+use crate::instruments::{InstrumentError, List};
 use crate::scratch::Scratch;
 use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::EventSink;
@@ -86,6 +87,14 @@ impl Venue for Tardis {
             _ => image_depth(channel)
                 .map(|depth| Rule::new(Chain::Image, Bridge::InStream).depth(Some(depth))),
         }
+    }
+
+    fn list_path(&self) -> Option<&'static str> {
+        Some("/v1/instruments/")
+    }
+
+    fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {
+        instruments::read(body)
     }
 
     fn claims(&self, url: &str, frame: &[u8]) -> Claim {
