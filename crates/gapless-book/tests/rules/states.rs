@@ -1,7 +1,8 @@
 //! What a book says of itself: crossing, checksums, refusals, depth, silence, audits.
 
 use crate::script::*;
-use gapless_book::event::Side;
+use gapless_book::book::Change;
+use gapless_book::event::{Level, Side};
 use gapless_book::local::{CROSSED_MAX, CROSSED_NS_MAX, Integrity};
 
 const CROSSED: (State, Reason) = (State::Syncing, Reason::Crossed);
@@ -231,6 +232,57 @@ fn what_is_known_elsewhere_to_be_lost_ends_live() {
         &mut book,
         &[(count(9), HOLD, sync(Reason::GapNotice), NOTHING), (rest(8), REPLACE, LIVE, NOTHING)],
     );
+}
+
+#[test]
+fn a_notice_of_a_gap_counts_as_a_gap_and_no_other_loss_does() {
+    for (reason, gaps) in [(Reason::GapNotice, 1), (Reason::GridChange, 0), (Reason::Restart, 0)] {
+        let mut book = live(Policy::default());
+        let _ = book.invalidate(reason);
+        assert_eq!((book.counters().gaps, book.state()), (gaps, sync(reason)));
+    }
+}
+
+#[test]
+fn the_numbers_prove_a_book_from_its_snapshot_to_its_loss_whatever_else_its_state_says() {
+    let mut book = LocalBook::new(RANGE, Policy::default());
+    assert!(!book.is_chained(), "nothing came");
+    run_on(&mut book, &[(rest(100), REPLACE, JOINED, NOTHING)]);
+    assert!(!book.is_chained(), "a snapshot that no delta has joined");
+    run_on(&mut book, &[(range(101, 101), APPLY, LIVE, NOTHING)]);
+    assert!(book.is_chained());
+    run_on(&mut book, &[(range(102, 102).bid(20, 1), APPLY, CROSSED, NOTHING)]);
+    assert!(book.is_chained(), "crossed, and still what the venue says");
+    run_on(&mut book, &[(range(104, 104), gap(103, 104), sync(Reason::Gap), FETCH)]);
+    assert!(!book.is_chained());
+}
+
+#[test]
+fn a_book_adopted_from_another_line_is_a_new_epoch_with_its_own_counts() {
+    let mut ours = live(Policy::default());
+    run_on(&mut ours, &[(count(11), APPLY, LIVE, NOTHING)]);
+    let other = run(COUNTER, &[(snap(50).bid(8, 8), REPLACE, LIVE, NOTHING)]);
+    let mut seen = Vec::new();
+    let outcome = ours.adopt(&other, &mut |side: Side, level: Level, _: Change| {
+        seen.push((side, level.price, level.qty));
+    });
+    assert_eq!((outcome.verdict, outcome.transition), (REPLACE, Transition::Reset));
+    assert_eq!(
+        (outcome.demand, ours.state(), ours.epoch(), ours.seq()),
+        (NOTHING, LIVE, 2, Some(50))
+    );
+    let counters = ours.counters();
+    assert_eq!((counters.snapshots, counters.deltas, counters.applied), (2, 1, 1));
+    assert_eq!(side(&ours, Side::Bid), [(10, 1), (8, 8)]);
+    seen.sort_unstable_by_key(|told| told.1);
+    assert_eq!(seen, [(Side::Bid, 8, 8), (Side::Bid, 10, 1), (Side::Ask, 20, 1)], "as a snapshot");
+    run_on(&mut ours, &[(count(51), APPLY, LIVE, NOTHING)]);
+    // What is not live there is not live here.
+    let mut lost = live(Policy::default());
+    let waiting = LocalBook::new(COUNTER, Policy::default());
+    let outcome = lost.adopt(&waiting, &mut ());
+    assert_eq!(outcome.transition, Transition::Invalidated(Reason::AwaitingSnapshot));
+    assert_eq!((lost.state(), lost.seq(), side(&lost, Side::Bid).len()), (WAITS, None, 0));
 }
 
 #[test]
