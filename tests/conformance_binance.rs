@@ -292,7 +292,13 @@ fn c15_a_shutdown_asks_for_a_replacement_before_the_break() {
 #[test]
 fn c16_answers_reach_their_request_and_an_error_keeps_the_socket() {
     let mut line = spot_at_105();
+    let topics = ["ETHUSDT", "NOUSDT"].map(|symbol| Topic { channel: "depth", symbol });
+    let first = line.session.next_id();
+    let sent = [line.session.subscribe(&topics[..1]), line.session.subscribe(&topics[1..])];
+    assert_eq!((sent.concat().len(), first, line.session.next_id()), (2, 1, 3));
+    assert_eq!((line.session.requested(1), line.session.requested(2)), (1, 1));
     line.frame(r#"{"result":null,"id":1}"#);
+    assert_eq!(line.session.requested(1), 0, "the answer ends its request");
     line.frame(r#"{"code":2,"msg":"Invalid request: x","id":2}"#);
     line.frame(r#"{"code":3,"msg":"Invalid JSON"}"#);
     line.frame(r#"{"error":{"code":1,"msg":"no"},"id":"abc"}"#);
@@ -303,6 +309,8 @@ fn c16_answers_reach_their_request_and_an_error_keeps_the_socket() {
         "refused abc 1 no",
     ];
     assert_eq!(line.told.actions, expected);
+    // The refused request still knows its topics, for who takes them up.
+    assert_eq!(line.session.take_requested(2), [("depth".to_owned(), "NOUSDT".to_owned())]);
     assert!(line.told.rejects.is_empty());
     assert_eq!((line.state("BTCUSDT").as_str(), line.session.is_open()), ("live", true));
 }
@@ -374,6 +382,13 @@ fn c19_an_event_that_ends_at_the_snapshot_joins_it() {
     assert_eq!((line.state("BTCUSDT").as_str(), line.seq("BTCUSDT")), ("live", Some(1020)));
     let counters = line.counters("BTCUSDT");
     assert_eq!((counters.duplicates, counters.applied, counters.gaps), (1, 2, 0));
+    assert_eq!(line.levels("BTCUSDT"), ["bid 1020@1", "bid 7@0.9", "ask 8@2"]);
+    // What the snapshot ends with changes nothing: alone, it makes the snapshot's book live.
+    let mut line = usdm();
+    line.frame(&linked(990, 1000, 950).replace(r#"["1.0","1000"]"#, r#"["0.9","7"]"#));
+    line.rest(FUTURES_REST, &snapshot(1000));
+    assert_eq!((line.state("BTCUSDT").as_str(), line.seq("BTCUSDT")), ("live", Some(1000)));
+    assert_eq!(line.levels("BTCUSDT"), ["bid 7@0.9", "ask 8@2"]);
 }
 
 #[test]
@@ -400,6 +415,7 @@ fn c22_first_ids_say_nothing_on_futures() {
     line.frame(&linked(1050, 1060, 1010));
     assert_eq!(line.verdicts(), [APPLY]);
     assert_eq!((line.state("BTCUSDT").as_str(), line.seq("BTCUSDT")), ("live", Some(1060)));
+    assert_eq!(line.levels("BTCUSDT")[0], "bid 1060@1");
 }
 
 #[test]
@@ -417,8 +433,10 @@ fn c23_an_event_that_does_not_chain_is_a_gap() {
 fn c24_times_that_go_back_order_nothing() {
     let mut line = usdm_at_1010();
     line.frame(&linked(1011, 1020, 1010));
+    assert_eq!(line.levels("BTCUSDT")[0], "bid 1020@1");
     line.frame(&linked(1021, 1030, 1020).replace("1763600000456", "1763600000001"));
     assert_eq!(line.verdicts(), [APPLY, APPLY]);
+    assert_eq!(line.levels("BTCUSDT")[0], "bid 1030@1");
     assert_eq!((line.state("BTCUSDT").as_str(), line.seq("BTCUSDT")), ("live", Some(1030)));
 }
 
@@ -436,6 +454,8 @@ fn c25_extra_fields_are_ignored_and_an_absent_engine_time_is_absent() {
         let mut line = usdm_at_1010();
         line.frame(frame);
         assert_eq!((line.state("BTCUSDT").as_str(), line.seq("BTCUSDT")), ("live", Some(1020)));
+        assert_eq!(line.levels("BTCUSDT"), ["bid 1020@1", "bid 7@0.9", "ask 8@2"]);
+        assert!(line.told.rejects.is_empty());
     }
 }
 
@@ -509,8 +529,12 @@ fn c31_book_and_mark_price_are_on_two_sockets() {
         Topic { channel: "markPrice", symbol: "BTCUSDT" },
     ];
     let sockets = binance::sockets(Dialect::Usdm, &topics);
-    let found: Vec<_> = sockets.iter().map(|s| (s.path.as_str(), s.topics[0].channel)).collect();
-    let expected = [("/public/stream", "depth"), ("/market/stream", "markPrice")];
+    let channels = |s: &gapless_venues::live::Socket<'_>| -> Vec<String> {
+        s.topics.iter().map(|topic| topic.channel.to_owned()).collect()
+    };
+    let found: Vec<_> = sockets.iter().map(|s| (s.path.as_str(), channels(s))).collect();
+    let alone = |channel: &str| vec![channel.to_owned()];
+    let expected = [("/public/stream", alone("depth")), ("/market/stream", alone("markPrice"))];
     assert_eq!(found, expected);
     assert_eq!(binance::stream_class("rpiDepth@500ms"), "public");
     assert_eq!(binance::stream_class("forceOrder"), "market");
