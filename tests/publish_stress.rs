@@ -1,29 +1,40 @@
 //! Readers against a writer on real cores: every answer is a book that was published, whole.
 //!
 //! The book after message `t` is a function of `t`, so that a reader can tell from the number that
-//! comes with an answer what every level of it must be. Three readers and a writer share the cores.
+//! comes with an answer what every level of it must be. Three readers and a writer share the cores:
+//! once as threads, once as two processes that are stopped at any instruction, one at a time, while
+//! the other goes on.
 //!
 //! ```text
-//! GAPLESS_STRESS_SECONDS=600 cargo test --release -p gapless-tests --test publish_stress \
+//! GAPLESS_STRESS_SECONDS=60 cargo test --profile ci -p gapless-tests --test publish_stress \
 //!     -- --nocapture
+//! GAPLESS_STRESS_WRITES=100000000 GAPLESS_STRESS_READS=1000000000 cargo test …
 //! ```
-//! prints how much was written and read; the default is three seconds.
+//! runs until the time is over and so much was written and read, and prints how much was; without
+//! the variables three seconds.
 
 use gapless_book::book::Levels;
 use gapless_book::event::{BookKind, BookMessage, Flags, Level, Scales, SeqInfo, Times};
 use gapless_book::local::{CrossedPolicy, LocalBook, Policy, State};
 use gapless_book::publish::{
-    ChangeSet, Config, Depth, Heap, Publisher, Reader, RefreshError, Status,
+    ChangeSet, Config, Depth, Heap, Publisher, Reader, RefreshError, Region, Status,
 };
 use gapless_book::sequence::{Bridge, Chain, Rule};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+#[cfg(target_os = "linux")]
+#[path = "publish_stress/processes.rs"]
+mod processes;
 
 /// Levels a side.
 const LEVELS: i64 = 200;
 /// The best bid, when it is there; asks begin one above.
 const MIDDLE: i64 = 10_000;
+
+/// The first message: every level has been set by one before.
+const FIRST: i64 = LEVELS * 3;
 
 /// Size of level `i` after message `t`: the number of the last message that set it. Each sets one
 /// level; every other time it is the best one's turn, it goes.
@@ -63,23 +74,39 @@ fn expected(t: i64, level: fn(i64, i64) -> Level) -> impl Iterator<Item = Level>
     (0..LEVELS).map(move |i| level(t, i)).filter(|level| level.price != MIDDLE || level.qty != 0)
 }
 
-struct Writer {
+struct Writer<R: Region> {
     book: LocalBook,
-    publisher: Publisher<Arc<Heap>>,
+    publisher: Publisher<R>,
+    /// The message that comes next.
+    t: i64,
 }
 
-impl Writer {
-    fn new(region: Arc<Heap>, config: &Config) -> Self {
+impl<R: Region> Writer<R> {
+    fn new(publisher: Publisher<R>) -> Self {
         let policy = Policy { crossed: CrossedPolicy::Report, ..Policy::default() };
         let book = LocalBook::new(Rule::new(Chain::Linked, Bridge::InStream), policy);
-        Self { book, publisher: Publisher::create(region, config, 1, 0).unwrap() }
+        Self { book, publisher, t: FIRST }
+    }
+
+    /// Publishes in bursts with pauses of all lengths, as venues do.
+    fn bursts(&mut self) {
+        for burst in 0..64 {
+            (0..burst).for_each(|more| self.step(self.t + more));
+            self.t += burst;
+            (0..burst * 8).for_each(|_| std::hint::spin_loop());
+        }
+    }
+
+    /// How many messages there were.
+    const fn written(&self) -> u64 {
+        (self.t - FIRST).unsigned_abs()
     }
 
     fn step(&mut self, t: i64) {
         if is_lost(t) {
             return;
         }
-        if is_snapshot(t) || t == LEVELS * 3 {
+        if is_snapshot(t) || t == FIRST {
             let (bids, asks): (Vec<_>, Vec<_>) = (expected(t, bid).collect(), all_asks(t));
             self.take(BookKind::Snapshot, t, &bids, &asks);
         } else {
@@ -137,7 +164,12 @@ impl Seen {
         }
     }
 
-    fn of_top(&mut self, reader: &Reader<Arc<Heap>>) {
+    /// Answers that were given.
+    const fn answers(&self) -> u64 {
+        self.live + self.not_live + self.busy
+    }
+
+    fn of_top(&mut self, reader: &Reader<impl Region>) {
         match reader.top(0) {
             Err(error) => self.refused(error),
             Ok(top) => {
@@ -149,7 +181,7 @@ impl Seen {
         }
     }
 
-    fn of_depth(&mut self, reader: &Reader<Arc<Heap>>, depth: &mut Depth) {
+    fn of_depth(&mut self, reader: &Reader<impl Region>, depth: &mut Depth) {
         match reader.copy_into(depth, 20, 0) {
             Err(error) => self.refused(error),
             Ok(()) => {
@@ -167,28 +199,41 @@ impl Seen {
     }
 }
 
-fn read_tops(reader: &Reader<Arc<Heap>>, stop: &AtomicBool) -> Seen {
-    let mut seen = Seen::default();
-    while !stop.load(Ordering::Relaxed) {
-        (0..1_000).for_each(|_| seen.of_top(reader));
-    }
-    seen
+/// What the readers of a run share.
+#[derive(Debug, Default)]
+struct Run {
+    stop: AtomicBool,
+    answers: AtomicU64,
 }
 
-fn read_depths(reader: &Reader<Arc<Heap>>, stop: &AtomicBool) -> Seen {
-    let (mut seen, mut depth) = (Seen::default(), Depth::with_capacity(20));
-    while !stop.load(Ordering::Relaxed) {
-        (0..100).for_each(|_| seen.of_depth(reader, &mut depth));
+impl Run {
+    /// Reads again and again until the run is stopped.
+    fn read(&self, mut some: impl FnMut(&mut Seen)) -> Seen {
+        let mut seen = Seen::default();
+        while !self.stop.load(Ordering::Relaxed) {
+            let before = seen.answers();
+            some(&mut seen);
+            self.answers.fetch_add(seen.answers() - before, Ordering::Relaxed);
+        }
+        seen
     }
-    seen
+}
+
+fn read_tops<R: Region>(reader: &Reader<R>, run: &Run) -> Seen {
+    run.read(|seen| (0..1_000).for_each(|_| seen.of_top(reader)))
+}
+
+fn read_depths<R: Region>(reader: &Reader<R>, run: &Run) -> Seen {
+    let mut depth = Depth::with_capacity(20);
+    run.read(|seen| (0..100).for_each(|_| seen.of_depth(reader, &mut depth)))
 }
 
 /// The whole book, and the log: every number once and in order, or laps.
-fn read_everything(reader: &Reader<Arc<Heap>>, stop: &AtomicBool) -> Seen {
-    let (mut seen, mut set) = (Seen::default(), ChangeSet::default());
+fn read_everything<R: Region + Clone>(reader: &Reader<R>, run: &Run) -> Seen {
+    let mut set = ChangeSet::default();
     let (mut replica, mut changes) = (reader.replica(), reader.changes());
     let mut last = None;
-    while !stop.load(Ordering::Relaxed) {
+    run.read(|seen| {
         match replica.refresh() {
             Err(RefreshError::Busy) => seen.busy += 1,
             Err(error) => panic!("{error}"),
@@ -210,41 +255,46 @@ fn read_everything(reader: &Reader<Arc<Heap>>, stop: &AtomicBool) -> Seen {
                 }
             }
         }
-    }
-    seen
+    })
+}
+
+/// Three readers, while something is done on this thread.
+fn while_three_read<R, T>(reader: &Reader<R>, what: impl FnOnce(&Run) -> T) -> (T, [Seen; 3])
+where
+    R: Region + Clone + Send + Sync,
+{
+    let run = Run::default();
+    std::thread::scope(|scope| {
+        let run = &run;
+        let readers = [read_tops::<R>, read_depths::<R>, read_everything::<R>]
+            .map(|read| scope.spawn(move || read(reader, run)));
+        let done = what(run);
+        run.stop.store(true, Ordering::Relaxed);
+        let seen = readers.map(|reader| reader.join().expect("a reader"));
+        assert!(seen.iter().all(|seen| seen.live > 100), "{seen:?}");
+        (done, seen)
+    })
+}
+
+fn config() -> Config {
+    Config { ring: 1 << 12, writer_silent_ns: i64::MAX, ..Config::default() }
+}
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
 #[test]
 fn every_answer_under_load_is_a_book_that_was_published() {
-    let seconds = std::env::var("GAPLESS_STRESS_SECONDS").ok();
-    let seconds = seconds.map_or(3, |text| text.parse().expect("seconds"));
-    let config = Config { ring: 1 << 12, writer_silent_ns: i64::MAX, ..Config::default() };
+    let config = config();
     let region = Arc::new(Heap::new(config.words().unwrap()));
-    let mut writer = Writer::new(region.clone(), &config);
+    let mut writer = Writer::new(Publisher::create(region.clone(), &config, 1, 0).unwrap());
     let reader = Reader::attach(region).unwrap();
-    let stop = AtomicBool::new(false);
-    let (written, seen) = std::thread::scope(|scope| {
-        let (reader, stop) = (&reader, &stop);
-        let readers = [read_tops, read_depths, read_everything]
-            .map(|read| scope.spawn(move || read(reader, stop)));
-        let written = write(&mut writer, Duration::from_secs(seconds));
-        stop.store(true, Ordering::Relaxed);
-        (written, readers.map(|reader| reader.join().expect("a reader")))
-    });
-    println!("{written} messages published; {seen:#?}");
-    assert!(seen.iter().all(|seen| seen.live > 100), "{seen:?}");
-}
-
-/// Publishes in bursts with pauses of all lengths, as venues do.
-fn write(writer: &mut Writer, time: Duration) -> i64 {
-    let (from, first) = (Instant::now(), LEVELS * 3);
-    let mut t = first;
-    while from.elapsed() < time {
-        for burst in 0..64 {
-            (0..burst).for_each(|more| writer.step(t + more));
-            t += burst;
-            (0..burst * 8).for_each(|_| std::hint::spin_loop());
+    let from = Instant::now();
+    let ((), seen) = while_three_read(&reader, |_| {
+        while from.elapsed() < Duration::from_secs(2) {
+            writer.bursts();
         }
-    }
-    t - first
+    });
+    println!("{} messages published; {seen:#?}", writer.written());
 }
