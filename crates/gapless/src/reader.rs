@@ -15,11 +15,24 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Memory {
-    /// Of this process.
+    /// Of this process, whole.
     Heap(Heap),
-    /// Of a file that other processes map too.
+    /// Mapped: of a file that other processes map too, or of this process.
     #[cfg(target_os = "linux")]
     Mapped(crate::shm::Mapped),
+}
+
+impl Memory {
+    /// So many words of zeros for a publication of this process. On Linux they cost memory a page
+    /// at a time, once something is written there.
+    #[must_use]
+    pub fn new(words: usize) -> Self {
+        #[cfg(target_os = "linux")]
+        if let Ok(mapped) = crate::shm::Mapped::anonymous(words) {
+            return Self::Mapped(mapped);
+        }
+        Self::Heap(Heap::new(words))
+    }
 }
 
 impl Region for Memory {

@@ -31,7 +31,7 @@ use header::{HEADER_BYTES, Header, HeaderError};
 pub use header::{NAME_MAX, WORD_MAX};
 pub use owner::Owner;
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -119,7 +119,7 @@ impl std::error::Error for ShmError {
     }
 }
 
-/// Words of a file, mapped.
+/// Words that are mapped: of a file, or of this process alone.
 #[derive(Debug)]
 pub struct Mapped {
     first: NonNull<AtomicU64>,
@@ -143,13 +143,29 @@ impl Mapped {
         let first = NonNull::new(at.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { first, words })
     }
+
+    /// So many words of zeros, of this process alone. They cost memory a page at a time, once
+    /// something is written there.
+    pub(crate) fn anonymous(words: usize) -> io::Result<Self> {
+        let bytes = words.max(1).checked_mul(size_of::<AtomicU64>());
+        let bytes = bytes.ok_or(io::ErrorKind::OutOfMemory)?;
+        let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a null hint lets the kernel choose an unused range: no memory that this process
+        // knows of changes.
+        let at = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, prot, flags) }?;
+        let first = NonNull::new(at.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        // Many of these lie side by side: in huge pages the first write would cost all of them.
+        // SAFETY: the range was just mapped, whole; the advice changes nothing that it holds.
+        let _ = unsafe { madvise(at, bytes, Advice::LinuxNoHugepage) };
+        Ok(Self { first, words })
+    }
 }
 
 impl Region for Mapped {
     #[inline]
     fn words(&self) -> &[AtomicU64] {
         // SAFETY: `first` begins a mapping of so many words, page-aligned, that lives as long as
-        // `self`. All processes access them as atomic words. Readers, whose mapping is read-only,
+        // `self`, and any bytes are words. All processes access them as atomic words. Readers, whose mapping is read-only,
         // only load: on 64-bit machines a plain or acquiring load of a word never writes.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.words) }
     }
@@ -157,8 +173,9 @@ impl Region for Mapped {
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        let bytes = self.words * size_of::<AtomicU64>();
-        // SAFETY: the range was mapped by `new`, whole, and nobody borrows from `self` any more.
+        let bytes = self.words.max(1) * size_of::<AtomicU64>();
+        // SAFETY: the range was mapped as a whole when `self` was made, and nobody borrows from it
+        // any more.
         let _ = unsafe { munmap(self.first.as_ptr().cast(), bytes) };
     }
 }

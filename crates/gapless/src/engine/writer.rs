@@ -13,7 +13,7 @@ use crate::latency::Recorder;
 use crate::reader::{BookReader, Memory};
 use crate::report::{BookReport, OwnedReport};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use gapless_book::publish::{Config, Heap, LayoutError, Publisher, Reader};
+use gapless_book::publish::{Config, LayoutError, Publisher, Reader};
 use gapless_book::sequence::Chain;
 use gapless_feed::feed::ConnectionStatus;
 use gapless_venues::books::BookId;
@@ -333,7 +333,7 @@ impl Writer {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = (report, name);
-        let memory = Arc::new(Memory::Heap(Heap::new(self.config.words()?)));
+        let memory = Arc::new(Memory::new(self.config.words()?));
         Ok((Publisher::create(memory, &self.config, incarnation, now_ns)?, None))
     }
 }
