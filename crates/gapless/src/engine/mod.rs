@@ -533,7 +533,7 @@ impl Engine {
                         start,
                         idle,
                         silence,
-                        late_ns: None,
+                        due: None,
                     }))
                 })
             }

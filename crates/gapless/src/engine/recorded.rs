@@ -24,8 +24,8 @@ pub(super) struct Recorded {
     pub idle: Wait,
     /// Which silence makes a book stale, if any does.
     pub silence: Option<Silence>,
-    /// How long after its time the next item is read; `None` if it has none.
-    pub late_ns: Option<u64>,
+    /// When the next item is due, since `start`; `None` if nothing says so.
+    pub due: Option<Duration>,
 }
 
 /// When books are looked at for having been silent too long, in their source's time.
@@ -67,9 +67,11 @@ impl Intake for Recorded {
                     continue;
                 }
             }
-            let late_ns = self.late_ns;
+            let (due, start) = (self.due, self.start);
             let mut here = |books: &mut Publications, _| {
-                books.begin(late_ns);
+                // Looked at now: what reading the item took is part of its being late.
+                let late = due.map(|due| start.elapsed().saturating_sub(due).as_nanos());
+                books.begin(late.map(|ns| u64::try_from(ns).unwrap_or(u64::MAX)));
                 true
             };
             match self.replay.step(books, &mut at_once, &mut here, &mut |_| {}) {
@@ -112,10 +114,8 @@ impl Recorded {
         if let (Some(pacer), Some((recv_ns, false))) = (&mut self.pacer, next) {
             pacer.pace(recv_ns, |offset| due = offset);
         }
-        let elapsed = self.start.elapsed();
-        let left = due.saturating_sub(elapsed);
-        let late = elapsed.saturating_sub(due);
-        self.late_ns = self.pacer.is_some().then(|| u64::try_from(late.as_nanos()).unwrap_or(0));
+        let left = due.saturating_sub(self.start.elapsed());
+        self.due = self.pacer.is_some().then_some(due);
         if self.silence.is_some() && recv_ns != NO_TIME {
             self.look_for_silence(recv_ns.saturating_sub(self.recorded_ns(left)), books);
         }

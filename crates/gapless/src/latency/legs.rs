@@ -133,6 +133,13 @@ impl Records {
         &self.legs[leg as usize]
     }
 
+    /// The time of a leg at a quantile, 0..=1, ns; 0 if there are none.
+    #[must_use]
+    pub fn value_at_quantile(&self, leg: Leg, quantile: f64) -> i64 {
+        let ns = self.leg(leg).value_at_quantile(quantile.clamp(0.0, 1.0));
+        i64::try_from(ns).unwrap_or(i64::MAX)
+    }
+
     /// From the venue's time of a message to the time of its receipt. The venue's clock is not
     /// ours: times are signed, and differ from the truth by the difference of the clocks.
     #[must_use]

@@ -1,11 +1,13 @@
 //! How long each stage of a book message takes.
 //!
-//! Recording costs four reads of the processor's counter a message and never allocates. In replay
-//! nothing waits for a message, so there is no coordinated omission to correct: the figures are
-//! service times, and are said to be.
+//! Recording costs four reads of the processor's counter a message and never allocates. At full
+//! speed nothing waits for a message, so there is no coordinated omission to correct: the figures
+//! are service times, and are said to be. A paced source knows when a frame was due, and
+//! [`Leg::FromDue`] counts from there.
 
 mod legs;
 mod probe;
+mod report;
 
 use gapless_venues::session::Stage;
 use hdrhistogram::Histogram;
@@ -13,6 +15,7 @@ pub(crate) use legs::Recorder;
 pub use legs::{Leg, Records, Signed};
 pub use probe::Probe;
 use quanta::Clock;
+pub use report::{QUANTILES, Report};
 
 /// Largest time recorded, ns; longer ones are counted as this.
 pub const NS_MAX: u64 = 60_000_000_000;

@@ -15,6 +15,8 @@ pub struct Probe {
     times: Signed,
     seen: u64,
     sent: u64,
+    /// Books of the reader with most, of those that were merged.
+    books_max: usize,
 }
 
 impl Default for Probe {
@@ -27,7 +29,7 @@ impl Probe {
     /// A probe of no books.
     #[must_use]
     pub fn new() -> Self {
-        Self { books: Vec::new(), times: Signed::new(), seen: 0, sent: 0 }
+        Self { books: Vec::new(), times: Signed::new(), seen: 0, sent: 0, books_max: 0 }
     }
 
     /// Looks at this book too, from now on.
@@ -36,10 +38,10 @@ impl Probe {
         self.books.push((book, version));
     }
 
-    /// How many books it looks at.
+    /// How many books it looks at; of readers that were merged, the one with most.
     #[must_use]
-    pub const fn books(&self) -> usize {
-        self.books.len()
+    pub fn books(&self) -> usize {
+        self.books.len().max(self.books_max)
     }
 
     /// Looks at every book once; whether any had changed.
@@ -85,5 +87,6 @@ impl Probe {
         self.times.add(&other.times);
         self.seen += other.seen;
         self.sent += other.sent;
+        self.books_max = self.books().max(other.books());
     }
 }
