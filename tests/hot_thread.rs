@@ -1,6 +1,7 @@
 //! Between a frame and its publication the thread that applies books asks the system for nothing:
 //! of its calls, as strace counts them, all but those that read the recording come before it is
-//! warm. Times are read without a call.
+//! warm. Times are read without a call, and nobody else can make it wait: another thread asks the
+//! engine for everything meanwhile, so that a lock on the way would be met taken, and show.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -8,6 +9,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use gapless::book::publish::Config;
+use gapless::engine::SourceState;
 use gapless::{Engine, Interest, Source, Topic};
 
 const FRAMES: u64 = 60_000;
@@ -36,11 +39,16 @@ fn recording() -> String {
 #[test]
 fn traced() {
     let Ok(input) = std::env::var(INPUT) else { return };
-    let mut engine = Engine::builder().source(Source::replay([input])).build();
+    // A sign of life every millisecond: what it costs is part of the way too.
+    let config = Config { writer_silent_ns: 4_000_000, ..Config::default() };
+    let source = Source::replay([input]);
+    let mut engine = Engine::builder().publication(config).source(source).build();
     // A receiver that never looks: what is told to it is part of the way.
     let _events = engine.subscribe(&Interest::in_topics(Topic::ALL)).unwrap();
     engine.start().unwrap();
-    engine.join();
+    while engine.status()[0].state == SourceState::Running {
+        let _ = (engine.books(), engine.book("bybit.linear:BTCUSDT"));
+    }
     let book = engine.book("bybit.linear:BTCUSDT").unwrap();
     assert_eq!(book.last_known_top().unwrap().status.seq, Some(FRAMES.cast_signed()));
     for task in std::fs::read_dir("/proc/self/task").unwrap() {

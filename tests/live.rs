@@ -91,6 +91,20 @@ fn gaps_heal_and_cost_no_other_book() {
 }
 
 #[test]
+fn a_book_that_is_silent_for_longer_than_the_engine_allows_is_stale_until_its_next_message() {
+    let exchange = Exchange::start(&["BTCUSDT"]);
+    let builder = Engine::builder().freshness(Duration::from_millis(300));
+    let engine = builder.source(Source::live(source(&exchange, &["BTCUSDT"]))).start().unwrap();
+    let book = engine.wait_for("binance_spot:BTCUSDT", LONG).unwrap();
+    until("live", || is_live(&book));
+    exchange.knobs.paused.store(true, SeqCst);
+    until("stale", || book.state() == (State::Stale, Reason::Silent));
+    assert!(book.top().is_err() && book.last_known_top().unwrap().bid.is_some());
+    exchange.knobs.paused.store(false, SeqCst);
+    until("live again", || is_live(&book));
+}
+
+#[test]
 fn connections_that_are_reset_come_back() {
     let exchange = Exchange::start(&["BTCUSDT"]);
     let engine = engine(source(&exchange, &["BTCUSDT"]));

@@ -77,6 +77,11 @@ fn memory_orderings_are_under_publish_only() {
 }
 
 #[test]
+fn no_lock_is_on_the_way_of_a_frame() {
+    check(walls::locks);
+}
+
+#[test]
 fn crates_without_io_have_none() {
     check(walls::forbidden_words);
 }

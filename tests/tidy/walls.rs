@@ -44,6 +44,25 @@ const ATOMIC_FILES: &[(&str, &str)] = &[
     ("crates/gapless-cli/src/replay.rs", "a flag that Ctrl-C sets: orders nothing"),
 ];
 
+/// What runs between a frame and its publication, and what readers of a book run.
+const LOCK_FREE: &[&str] = &[
+    "crates/gapless-book/src/",
+    "crates/gapless-venues/src/",
+    "crates/gapless/src/clock.rs",
+    "crates/gapless/src/events.rs",
+    "crates/gapless/src/reader.rs",
+    "crates/gapless/src/latency/",
+    "crates/gapless/src/engine/live.rs",
+    "crates/gapless/src/engine/outlets.rs",
+    "crates/gapless/src/engine/publications.rs",
+    "crates/gapless/src/engine/recorded.rs",
+    "crates/gapless/src/engine/writer.rs",
+];
+
+/// What waits for another thread, or wakes one.
+const LOCKS: &[&str] =
+    &["Mutex", "RwLock", "Condvar", "Barrier", "LazyLock", "mpsc", "park", "unpark", ".lock("];
+
 /// Crates whose code runs on bytes from outside: nothing in them may panic.
 const HOT_CRATES: &[&str] = &["gapless-book", "gapless-venues", "gapless-feed"];
 const HOT_LINTS: &[&str] =
@@ -190,6 +209,20 @@ pub fn atomic_orderings(source: &Source) -> Vec<String> {
     found
 }
 
+/// Locks on the way from a frame to its publication.
+pub fn locks(source: &Source) -> Vec<String> {
+    if !LOCK_FREE.iter().any(|room| source.path.starts_with(room)) {
+        return Vec::new();
+    }
+    let code = source.shipped_code();
+    let found = LOCKS.iter().flat_map(|word| words(&code, word).map(move |at| (*word, at)));
+    let told = found.map(|(word, at)| {
+        let line = line_of(&code, at);
+        format!("{}:{line}: `{word}` where nobody may be waited for", source.path)
+    });
+    told.collect()
+}
+
 /// I/O, clocks and the like in crates that have none.
 pub fn forbidden_words(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
@@ -295,6 +328,14 @@ mod tests {
         let publish = "crates/gapless-book/src/publish/seqlock.rs";
         assert_eq!(atomic_orderings(&Source::of(publish, text)), [""; 0]);
         assert_eq!(atomic_orderings(&Source::of(BOOK, "a.cmp(b) == Ordering::Less")), [""; 0]);
+    }
+
+    #[test]
+    fn nobody_is_waited_for_between_a_frame_and_its_publication() {
+        let text = "use std::sync::Mutex;\nfn f(a: &Mutex<u8>) { a.lock(); } // a Mutex";
+        assert_eq!(locks(&Source::of("crates/gapless/src/engine/writer.rs", text)).len(), 3);
+        assert_eq!(locks(&Source::of(BOOK, "fn f(b: &mut B) { b.locks.open() }")), [""; 0]);
+        assert_eq!(locks(&Source::of("crates/gapless/src/engine/names.rs", text)), [""; 0]);
     }
 
     #[test]

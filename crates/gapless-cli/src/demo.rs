@@ -9,6 +9,8 @@ use crate::args::DemoArguments;
 use gapless::book::decimal::Decimal;
 use gapless::book::event::Level;
 use gapless::book::local::State;
+use gapless::engine::{Interest, Received, Subscription};
+use gapless::events::{Body, Topic};
 use gapless::feed::source::Secret;
 use gapless::feed::{LineConfig, SourceConfig, TopicConfig};
 use gapless::venues::registry::VenueId;
@@ -19,7 +21,6 @@ use gapless_sim::net::{Clock, Server};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
@@ -27,7 +28,7 @@ use tokio::net::TcpListener;
 const PICTURE_EVERY: Duration = Duration::from_millis(500);
 /// How long books may take to heal at the end.
 const HEAL: Duration = Duration::from_secs(15);
-/// State changes that may wait.
+/// State changes of each exchange that may wait.
 const CHANGES_MAX: usize = 65_536;
 /// Latencies that are kept.
 const SAMPLES_MAX: usize = 1_000_000;
@@ -79,15 +80,17 @@ pub fn run(arguments: &DemoArguments) -> Result<Exit, String> {
     let runtime = runtime.map_err(|error| error.to_string())?;
     let length = Duration::from_secs(arguments.seconds.max(4));
     let places = runtime.block_on(open(arguments, length))?;
-    let (sender, changes) = sync_channel(CHANGES_MAX);
-    let mut builder = Engine::builder().changes(sender);
+    let mut builder = Engine::builder();
     for (place, plan) in places.iter().zip(&PLANS) {
         builder = builder.source(Source::live(source(place, plan)));
     }
-    let engine = builder.start().map_err(|error| error.to_string())?;
+    let mut engine = builder.build();
+    let changes = Interest::in_topics([Topic::States]).capacity(CHANGES_MAX);
+    let mut changes = engine.subscribe(&changes).map_err(|error| error.to_string())?;
+    engine.start().map_err(|error| error.to_string())?;
     let mut seen = Seen::default();
     let pictured = io::stdout().is_terminal() && !arguments.json;
-    watch(&engine, &runtime, &places, (length, pictured), &changes, &mut seen);
+    watch(&engine, &runtime, &places, (length, pictured), &mut changes, &mut seen);
     let verdict = judge(&engine, &runtime, &places);
     let right = verdict.iter().all(|row| row.equal);
     let text = if arguments.json { told(&verdict, &seen) } else { said(&verdict, &seen) };
@@ -151,7 +154,7 @@ fn watch(
     runtime: &tokio::runtime::Runtime,
     places: &[Place],
     (length, pictured): (Duration, bool),
-    changes: &Receiver<gapless::engine::StateChange>,
+    changes: &mut Subscription,
     seen: &mut Seen,
 ) {
     let begun = Instant::now();
@@ -160,8 +163,11 @@ fn watch(
     while begun.elapsed() < length {
         std::thread::sleep(Duration::from_micros(500));
         seen.look(&readers);
-        while let Ok(change) = changes.try_recv() {
-            seen.change(&change.name, change.state);
+        while let Ok(Some(received)) = changes.try_next() {
+            let Received::Event(event) = received else { continue };
+            if let (Body::State(book), Some(name)) = (event.body, changes.name(event.instrument)) {
+                seen.change(&name, book.state);
+            }
         }
         if Instant::now() < next {
             continue;

@@ -4,14 +4,15 @@ use crate::args::WatchArguments;
 use crate::{Exit, check_config, json};
 use gapless::book::decimal::Decimal;
 use gapless::book::local::State;
-use gapless::engine::StateChange;
+use gapless::engine::{Interest, Received, Subscription};
+use gapless::events::{Body, Event, Topic};
 use gapless::{BookReport, Engine};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Changes that may wait to be written; those that find no room show in the next books.
+/// Changes of each thread that may wait to be written; how many were lost is told.
 const CHANGES_MAX: usize = 65_536;
 /// Longest time between two looks at Ctrl-C.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -19,13 +20,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Runs the command.
 pub fn run(arguments: &WatchArguments) -> Result<Exit, String> {
     let builder = check_config::read(&arguments.config)?;
-    let (sender, changes) = sync_channel(CHANGES_MAX);
     let (stop, stopped) = sync_channel(1);
     ctrlc::set_handler(move || {
         let _ = stop.try_send(());
     })
     .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
-    let mut engine = builder.changes(sender).start().map_err(|error| error.to_string())?;
+    let mut engine = builder.build();
+    // Before anything runs, so that nothing is missed.
+    let changes = Interest::in_topics([Topic::States]).capacity(CHANGES_MAX);
+    let mut changes = engine.subscribe(&changes).map_err(|error| error.to_string())?;
+    engine.start().map_err(|error| error.to_string())?;
     let mut watch = Watch {
         begun: Instant::now(),
         end: arguments.seconds.map_or(Duration::MAX, Duration::from_secs),
@@ -33,7 +37,7 @@ pub fn run(arguments: &WatchArguments) -> Result<Exit, String> {
         is_json: arguments.json,
         out: io::stdout().lock(),
     };
-    let ended = watch.follow(&engine, &changes, &stopped);
+    let ended = watch.follow(&engine, &mut changes, &stopped);
     let last = ended.and_then(|exit| watch.summary(&engine).map(|()| exit));
     engine.stop();
     match last {
@@ -57,7 +61,7 @@ impl<W: Write> Watch<W> {
     fn follow(
         &mut self,
         engine: &Engine,
-        changes: &Receiver<StateChange>,
+        changes: &mut Subscription,
         stopped: &Receiver<()>,
     ) -> io::Result<Exit> {
         let mut due = self.every;
@@ -73,18 +77,29 @@ impl<W: Write> Watch<W> {
             if left.is_zero() {
                 self.books(engine)?;
                 due = self.begun.elapsed() + self.every;
-            } else if let Ok(change) = changes.recv_timeout(left.min(LOOK_EVERY)) {
-                self.change(&change)?;
+                continue;
+            }
+            match changes.next_within(left.min(LOOK_EVERY)) {
+                Ok(Some(Received::Event(event))) => self.change(&event, changes)?,
+                Ok(Some(Received::Missed(missed))) => {
+                    eprintln!("gapless: {missed} changes of state came too fast to be written");
+                }
+                Ok(None) => {}
+                // Every source was read to its end.
+                Err(_) => std::thread::sleep(left.min(LOOK_EVERY)),
             }
         }
     }
 
-    fn change(&mut self, change: &StateChange) -> io::Result<()> {
-        let StateChange { name, state, reason, epoch, seq, recv_ns, .. } = change;
+    fn change(&mut self, event: &Event, changes: &Subscription) -> io::Result<()> {
+        let Body::State(book) = &event.body else { return Ok(()) };
+        let name = changes.name(event.instrument).unwrap_or_else(|| "".into());
+        let (state, reason) = (book.state, book.reason);
         if self.is_json {
+            let recv_ns = event.times.recv_ns;
             return self.line(&json!({
-                "type": "state", "name": **name, "state": state.name(), "reason": reason.name(),
-                "epoch": epoch, "seq": seq, "recv_ns": recv_ns,
+                "type": "state", "name": *name, "state": state.name(), "reason": reason.name(),
+                "epoch": book.epoch, "seq": book.seq, "recv_ns": recv_ns,
             }));
         }
         let seconds = self.begun.elapsed().as_secs_f64();

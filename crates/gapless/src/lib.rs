@@ -55,6 +55,7 @@ mod run;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "maps files: the kernel is asked, and its answer is memory")]
 pub mod shm;
+mod sync;
 
 pub use engine::{Engine, EngineError, Interest, Received, Slow, Source, Subscription};
 pub use events::Topic;

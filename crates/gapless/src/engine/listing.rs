@@ -5,9 +5,10 @@
 
 use super::{BookInfo, EngineError};
 use crate::reader::BookReader;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use gapless_feed::feed::ConnectionStatus;
 use gapless_replay::input::Progress;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// Errors of a source whose text is kept; further ones are counted.
@@ -41,7 +42,7 @@ pub struct SourceStatus {
     pub errors: Vec<String>,
     /// How much went wrong.
     pub errors_count: u64,
-    /// The connections of a live source, as they were within the last second.
+    /// The connections of a live source; none if its thread gave no answer within a second.
     pub connections: Vec<ConnectionStatus>,
 }
 
@@ -53,14 +54,12 @@ pub(super) struct Part {
     pub progress: Vec<Progress>,
     pub errors: Vec<String>,
     pub errors_count: u64,
-    pub connections: Vec<ConnectionStatus>,
 }
 
 impl Part {
     pub const fn new(source: usize, progress: Vec<Progress>) -> Self {
         let state = SourceState::Running;
-        let errors = Vec::new();
-        Self { source, state, progress, errors, errors_count: 0, connections: Vec::new() }
+        Self { source, state, progress, errors: Vec::new(), errors_count: 0 }
     }
 
     pub fn error(&mut self, error: String) {
@@ -150,15 +149,6 @@ impl Listing {
         }
     }
 
-    pub fn connections(&self, part: usize, connections: Vec<ConnectionStatus>) {
-        // A recording has none, and nobody waits for them.
-        if !connections.is_empty()
-            && let Some(part) = self.lock().parts.get_mut(part)
-        {
-            part.connections = connections;
-        }
-    }
-
     pub fn set(&self, part: usize, state: SourceState) {
         if let Some(part) = self.lock().parts.get_mut(part) {
             part.state = state;
@@ -207,7 +197,7 @@ impl Listing {
         drop(ended.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// How a source fares.
+    /// How a source fares; its connections are known to its thread only.
     pub fn source(&self, source: usize, name: &str) -> SourceStatus {
         let inner = self.lock();
         let mut status = SourceStatus {
@@ -226,7 +216,6 @@ impl Listing {
             status.bytes += part.progress.iter().map(Progress::bytes).sum::<u64>();
             status.errors.extend_from_slice(&part.errors);
             status.errors_count += part.errors_count;
-            status.connections.extend_from_slice(&part.connections);
         }
         status
     }

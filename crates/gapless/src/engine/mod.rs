@@ -28,10 +28,13 @@ use crate::live::LiveConfig;
 use crate::reader::{BookReader, Wait};
 use crate::report::OwnedReport;
 use crate::run::{Choices, Replay};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::sync::mpsc::{self, SyncSender};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Receiver, Sender, bounded};
 use gapless_book::event::NO_TIME;
 use gapless_book::local::{Reason, State};
 use gapless_book::publish::{Config, LayoutError};
+use gapless_feed::feed::ConnectionStatus;
 use gapless_feed::{Feed, SharedGate};
 use gapless_replay::ReplayError;
 use gapless_replay::input::{self, Input};
@@ -49,8 +52,6 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use subscription::Subscribers;
 pub use subscription::{CAPACITY, Counts, Ended, Interest, Received, Slow, Subscription};
@@ -59,6 +60,8 @@ use writer::{Opening, Writer};
 
 /// Commands that may wait for a thread.
 const COMMANDS_MAX: usize = 64;
+/// Longest wait for a thread's answer: one that waits for bytes of a pipe gives none.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// Threads of an engine.
 pub const THREADS_MAX: usize = 1024;
 
@@ -266,26 +269,10 @@ enum Command {
     Measure(Option<Box<Records>>),
     /// Gives what was recorded for these, which are empty.
     Latency(Box<Records>, SyncSender<Box<Records>>),
+    /// How the connections of its source fare.
+    Connections(SyncSender<Vec<ConnectionStatus>>),
     /// Every book as it stands.
     Report(SyncSender<Vec<OwnedReport>>),
-}
-
-/// A change of a published book's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StateChange {
-    /// `venue[.market]:SYMBOL`.
-    pub name: Arc<str>,
-    /// What may be thought of it from now on.
-    pub state: State,
-    /// Why it is not live.
-    pub reason: Reason,
-    /// Snapshots that replaced it so far.
-    pub epoch: u32,
-    /// Number of the last accepted message.
-    pub seq: Option<i64>,
-    /// When that was received, ns since the epoch; `NO_TIME` if none was.
-    pub recv_ns: i64,
 }
 
 /// What a thread reads, before it is on its thread.
@@ -295,6 +282,7 @@ enum Reading {
 }
 
 struct Opened {
+    source: usize,
     writer: Writer,
     commands: Sender<Command>,
     reading: Reading,
@@ -334,7 +322,6 @@ pub struct Builder {
     config: Config,
     idle: Wait,
     cores: Vec<usize>,
-    changes: Option<SyncSender<StateChange>>,
     freshness: Option<Duration>,
     #[cfg(target_os = "linux")]
     shared: Option<(crate::shm::Directory, String)>,
@@ -375,14 +362,6 @@ impl Builder {
         self
     }
 
-    /// Tells of every change of a published book's state as it happens. Nobody waits for a channel
-    /// that is full: what does not fit is not told.
-    #[must_use]
-    pub fn changes(mut self, changes: SyncSender<StateChange>) -> Self {
-        self.changes = Some(changes);
-        self
-    }
-
     /// Binds the threads to these cores, in turn. Default: none is bound.
     #[must_use]
     pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
@@ -392,8 +371,9 @@ impl Builder {
 
     /// Books that were silent for longer than this are Stale, [`Reason::Silent`], until their next
     /// message. Time is that of the source: of recordings the receive time, at whatever pace, and
-    /// it ends with them. It shows within a tenth of the limit. Default: silence means nothing,
-    /// as some books are silent for minutes and healthy.
+    /// it ends with them. It shows within a tenth of the limit. A live source that states its own
+    /// (`symbol_silence_ns`) goes by that. Default: silence means nothing, as some books are
+    /// silent for minutes and healthy.
     #[must_use]
     pub const fn freshness(mut self, limit: Duration) -> Self {
         self.freshness = Some(limit);
@@ -439,6 +419,10 @@ impl Builder {
 
 #[derive(Debug)]
 struct Thread {
+    /// Whose it is, by place among the sources.
+    source: usize,
+    /// It has connections.
+    is_live: bool,
     /// Dropping it tells the thread to stop.
     commands: Sender<Command>,
     handle: JoinHandle<()>,
@@ -474,7 +458,6 @@ impl Engine {
             config: Config::default(),
             idle: Wait::Sleep(Duration::from_millis(1)),
             cores: Vec::new(),
-            changes: None,
             freshness: None,
             #[cfg(target_os = "linux")]
             shared: None,
@@ -500,18 +483,23 @@ impl Engine {
         });
         let first = recorded.filter(|ns| *ns != NO_TIME).min();
         let start = Instant::now();
-        for Opened { mut writer, commands, reading } in opened {
+        for Opened { source, mut writer, commands, reading } in opened {
+            let is_live = matches!(reading, Reading::Live(..));
             self.subscribers.outlets().into_iter().for_each(|o| writer.books.outlets.add(o));
             if self.measured.is_some() {
                 writer.books.recorder = Some(Box::new(Recorder::new(Box::default())));
             }
             let opening = self.opening(reading, first, start);
-            if let Err(error) = self.spawn(writer, opening, commands) {
-                self.stop();
-                // Nobody waits for threads that never were.
-                self.listing.begin(Vec::new());
-                return Err(error);
+            match self.spawn(writer, opening) {
+                Ok(handle) => self.threads.push(Thread { source, is_live, commands, handle }),
+                Err(error) => {
+                    self.stop();
+                    // Nobody waits for threads that never were.
+                    self.listing.begin(Vec::new());
+                    return Err(error);
+                }
             }
+            self.waker.changed();
         }
         Ok(())
     }
@@ -557,7 +545,7 @@ impl Engine {
                 part.source = at;
                 let (commands, receiver) = bounded(COMMANDS_MAX);
                 let writer = self.writer(parts.len(), receiver);
-                opened.push(Opened { writer, commands, reading });
+                opened.push(Opened { source: at, writer, commands, reading });
                 parts.push(part);
             }
         }
@@ -566,10 +554,9 @@ impl Engine {
     }
 
     fn writer(&self, part: usize, commands: Receiver<Command>) -> Writer {
-        let changes = self.builder.changes.clone();
         Writer {
             part,
-            books: Publications::telling(changes, Outlets::new(Arc::clone(&self.names))),
+            books: Publications::telling(Outlets::new(Arc::clone(&self.names))),
             waker: Arc::clone(&self.waker),
             wanted: self.builder.wanted.clone(),
             commands,
@@ -606,6 +593,9 @@ impl Engine {
             let failed = |error| EngineError::Live(format!("{}: {error}", source.name));
             source.key = Some(key.read().map_err(failed)?);
         }
+        let freshness = self.builder.freshness.map(|limit| i64::try_from(limit.as_nanos()));
+        let freshness = freshness.map(|limit_ns| limit_ns.unwrap_or(i64::MAX));
+        source.symbol_silence_ns = source.symbol_silence_ns.or(freshness);
         let local = source.lines.first().and_then(|line| line.local);
         let gate = self.gates.entry((source.rest_base(), local));
         let gate = gate.or_insert_with(|| SharedGate::new(&source.live())).clone();
@@ -613,12 +603,7 @@ impl Engine {
         Feed::new(source, gate, seed).map_err(|e| EngineError::Live(format!("{name}: {e}")))
     }
 
-    fn spawn(
-        &mut self,
-        mut writer: Writer,
-        opening: Opening,
-        commands: Sender<Command>,
-    ) -> Result<(), EngineError> {
+    fn spawn(&self, mut writer: Writer, opening: Opening) -> Result<JoinHandle<()>, EngineError> {
         let part = writer.part;
         let cores = &self.builder.cores;
         let core = cores.get(part.checked_rem(cores.len()).unwrap_or(0)).copied();
@@ -634,11 +619,7 @@ impl Engine {
             }
         };
         let name = format!("gapless-{part}");
-        let handle = std::thread::Builder::new().name(name).spawn(body);
-        let handle = handle.map_err(EngineError::Thread)?;
-        self.threads.push(Thread { commands, handle });
-        self.waker.changed();
-        Ok(())
+        thread::Builder::new().name(name).spawn(body).map_err(EngineError::Thread)
     }
 
     /// Stops every thread and waits for it. Books say [`Reason::Closed`] from then on. Does nothing
@@ -708,11 +689,27 @@ impl Engine {
         asked.iter().flat_map(|answer| answer.recv().unwrap_or_default()).collect()
     }
 
-    /// How the sources fare.
+    /// How the sources fare. Live ones are asked for their connections, which their threads say
+    /// between two frames, within some 20 ms.
     #[must_use]
     pub fn status(&self) -> Vec<SourceStatus> {
+        let threads = self.threads.iter().filter(|thread| thread.is_live);
+        let asked = threads.filter_map(|thread| {
+            let (sender, answer) = mpsc::sync_channel(1);
+            let asked = thread.commands.try_send(Command::Connections(sender));
+            asked.ok().map(|()| (thread.source, answer))
+        });
+        let asked: Vec<_> = asked.collect();
         let sources = self.builder.sources.iter().enumerate();
-        sources.map(|(at, source)| self.listing.source(at, &source.name)).collect()
+        let mut all: Vec<_> =
+            sources.map(|(at, source)| self.listing.source(at, &source.name)).collect();
+        for (source, answer) in asked {
+            let connections = answer.recv_timeout(ANSWER_WAIT);
+            if let (Some(status), Ok(connections)) = (all.get_mut(source), connections) {
+                status.connections.extend(connections);
+            }
+        }
+        all
     }
 
     /// Gives events from now on, also after a stop and a new start, until the subscription is
@@ -760,7 +757,7 @@ impl Engine {
         });
         let asked: Vec<_> = asked.collect();
         for answer in asked {
-            if let Ok(records) = answer.recv_timeout(Duration::from_secs(1)) {
+            if let Ok(records) = answer.recv_timeout(ANSWER_WAIT) {
                 measured.add(&records);
             }
         }

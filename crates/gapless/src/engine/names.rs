@@ -4,8 +4,9 @@
 //! meet a name for the first time.
 
 use crate::events::NameId;
+use crate::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 #[derive(Debug, Default)]
 struct Inner {

@@ -3,7 +3,6 @@
 //! Invariant: a change is shown on the thread that made it, before the next frame is read; nothing
 //! here locks or allocates once a book is published.
 
-use super::StateChange;
 use super::outlets::{Instrument, Outlets};
 use crate::clock;
 use crate::events::{NameId, Topic};
@@ -17,7 +16,6 @@ use gapless_book::sequence::Verdict;
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::session::{Handler, LineId, Stage, Watcher, Wire};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 /// What takes a publication's name away when it ends.
 #[cfg(target_os = "linux")]
@@ -30,20 +28,17 @@ pub(super) type Entry = std::convert::Infallible;
 pub(super) struct Publication {
     name: Arc<str>,
     publisher: Publisher<Arc<Memory>>,
-    /// State and reason that were told last.
-    told: (State, Reason),
     /// What subscribers call the instrument and the book.
     pub names: Option<(Instrument, NameId)>,
-    /// State, reason and epoch that subscribers were told last.
-    subscribers_told: Option<(State, Reason, u32)>,
+    /// State, reason and epoch that were told last.
+    told: Option<(State, Reason, u32)>,
     /// Dropped after the publisher has said that it ends.
     _entry: Option<Entry>,
 }
 
 impl Publication {
     pub fn new(name: Arc<str>, publisher: Publisher<Arc<Memory>>, entry: Option<Entry>) -> Self {
-        let told = (State::Syncing, Reason::AwaitingSnapshot);
-        Self { name, publisher, told, names: None, subscribers_told: None, _entry: entry }
+        Self { name, publisher, names: None, told: None, _entry: entry }
     }
 
     pub fn name(&self) -> &str {
@@ -67,23 +62,12 @@ impl Publication {
         if let Some((instrument, book)) = self.names.filter(|_| outlets.wants_books()) {
             let status = self.publisher.status();
             let standing = Some((status.state, status.reason, status.epoch));
-            if self.subscribers_told != standing {
-                self.subscribers_told = standing;
+            if self.told != standing {
+                self.told = standing;
                 outlets.book(Topic::States, instrument, book, &status);
             }
             outlets.book(Topic::Updates, instrument, book, &status);
         }
-    }
-
-    /// What is to be told of the book's state, if anything is.
-    #[inline]
-    fn change(&mut self, book: &LocalBook) -> Option<(State, Reason)> {
-        let state = book.state();
-        if state == self.told {
-            return None;
-        }
-        self.told = state;
-        Some(state)
     }
 
     /// Shows a book whose changes so far were not noted.
@@ -120,8 +104,6 @@ pub(super) struct Publications {
     pub arrivals: Vec<(usize, BookId)>,
     /// Connections whose books are from now on shown of another connection.
     pub moves: Vec<(usize, usize)>,
-    /// Is told of every change of a published book's state.
-    changes: Option<SyncSender<StateChange>>,
     /// Where subscribers' events go.
     pub outlets: Outlets,
     /// Times every message, while that is switched on.
@@ -129,14 +111,13 @@ pub(super) struct Publications {
 }
 
 impl Publications {
-    /// No books yet; changes of their states are told there.
-    pub const fn telling(changes: Option<SyncSender<StateChange>>, outlets: Outlets) -> Self {
+    /// No books yet; what they say of themselves is told there.
+    pub const fn telling(outlets: Outlets) -> Self {
         Self {
             lines: Vec::new(),
             line: 0,
             arrivals: Vec::new(),
             moves: Vec::new(),
-            changes,
             outlets,
             recorder: None,
         }
@@ -178,19 +159,6 @@ impl Publications {
         self.line = line;
         self.room(id);
         self.set(line, id, Slot::Published(one));
-        self.changed(id, book);
-    }
-
-    /// Tells of a change of a book's state; whoever listens too slowly misses some.
-    fn changed(&mut self, id: BookId, book: &LocalBook) {
-        let Some(publication) = self.published(id) else { return };
-        let Some((state, reason)) = publication.change(book) else { return };
-        let name = Arc::clone(&publication.name);
-        let (epoch, seq, recv_ns) = (book.epoch(), book.seq(), book.last_times().recv_ns);
-        let change = StateChange { name, state, reason, epoch, seq, recv_ns };
-        if let Some(changes) = &self.changes {
-            let _ = changes.try_send(change);
-        }
     }
 
     #[inline]
@@ -298,9 +266,6 @@ impl Handler for Publications {
         if let Some(recorder) = self.recorder.as_mut().filter(|_| is_message(outcome)) {
             let times = book.local.last_times();
             recorder.published(times.venue_ns, times.recv_ns);
-        }
-        if self.changes.is_some() {
-            self.changed(id, &book.local);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::names::Names;
 use super::outlets::{Outlet, Sink};
 use super::waker::Waker;
 use crate::events::{self, Event, NameId, Topic};
-use crossbeam_channel::{Receiver, Sender};
+use crate::sync::{Receiver, Sender, unbounded};
 use gapless_book::publish::{
     Bell, LatestReader, Missed, RECORDS_MAX, RecordReader, latest, records,
 };
@@ -328,7 +328,7 @@ impl Subscribers {
         names: Arc<Names>,
         waker: Arc<Waker>,
     ) -> (Subscription, Vec<Outlet>) {
-        let (sender, arrivals) = crossbeam_channel::unbounded();
+        let (sender, arrivals) = unbounded();
         let outlets = (0..threads).filter_map(|_| connect(interest, &sender)).collect();
         self.all.push((interest.clone(), sender));
         (Subscription::new(interest.slow, arrivals, names, waker), outlets)

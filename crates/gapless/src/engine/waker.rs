@@ -3,9 +3,10 @@
 //! Invariant: it runs only while somebody sleeps, and no thread that applies books knows of it,
 //! except when that thread begins or ends.
 
+use crate::sync::thread::{self, JoinHandle, Thread};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use gapless_book::publish::Bell;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{JoinHandle, Thread};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 /// Between two looks at the rings of those who sleep.
@@ -43,7 +44,7 @@ impl Waker {
     /// Starts its thread, which ends with the waker.
     pub fn start(self: &Arc<Self>) -> std::io::Result<JoinHandle<()>> {
         let waker = Arc::downgrade(self);
-        std::thread::Builder::new().name("gapless-waker".to_owned()).spawn(move || run(&waker))
+        thread::Builder::new().name("gapless-waker".to_owned()).spawn(move || run(&waker))
     }
 
     /// Counts what has come or gone of the engine: a sleep that saw another count ends at once.
@@ -73,10 +74,10 @@ impl Waker {
         }
         inner.next += 1;
         let number = inner.next;
-        inner.sleepers.push(Sleeper { number, thread: std::thread::current(), bells });
+        inner.sleepers.push(Sleeper { number, thread: thread::current(), bells });
         drop(inner);
         self.called.notify_one();
-        std::thread::park_timeout(at_most);
+        thread::park_timeout(at_most);
         self.lock().sleepers.retain(|sleeper| sleeper.number != number);
     }
 }
@@ -99,7 +100,7 @@ fn run(waker: &Weak<Waker>) {
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         } else {
             drop(inner);
-            std::thread::sleep(LOOK_EVERY);
+            thread::sleep(LOOK_EVERY);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::latency::Recorder;
 use crate::reader::{BookReader, Memory};
 use crate::report::{BookReport, OwnedReport};
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use crate::sync::{Receiver, RecvTimeoutError, TryRecvError};
 use gapless_book::publish::{Config, LayoutError, Publisher, Reader};
 use gapless_book::sequence::Chain;
 use gapless_feed::feed::ConnectionStatus;
@@ -160,7 +160,6 @@ impl Writer {
             self.beaten_ns = now_ns;
             self.books.beat(now_ns);
             self.books.outlets.sweep();
-            self.listing.connections(self.part, intake.connections());
         }
         Next::Go
     }
@@ -219,6 +218,10 @@ impl Writer {
                 self.wanted.remove(&name);
                 self.listing.remove(self.part, &name);
                 self.books.remove(&name, clock::now_ns());
+            }
+            Command::Connections(answer) => {
+                // Whoever asked may have gone.
+                let _ = answer.try_send(intake.connections());
             }
             Command::Report(answer) => {
                 let all = intake.all();
