@@ -244,7 +244,7 @@ impl Feed {
             if homes.contains(&at) {
                 watcher.line(LineId(at));
                 for topic in Arc::clone(&place.wanted.topics).iter() {
-                    place.session.expect(topic.topic(), watcher);
+                    place.session.expect(&place.wanted.url, topic.topic(), watcher);
                 }
             }
             if at.is_multiple_of(2) {

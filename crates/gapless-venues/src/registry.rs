@@ -171,8 +171,8 @@ macro_rules! venues {
             }
 
             /// See [`Session::expect`].
-            pub fn expect<H: Handler>(&mut self, topic: Topic<'_>, handler: &mut H) {
-                match self { $(Self::$id(session) => session.expect(topic, handler)),* }
+            pub fn expect<H: Handler>(&mut self, url: &str, topic: Topic<'_>, handler: &mut H) {
+                match self { $(Self::$id(session) => session.expect(url, topic, handler)),* }
             }
 
             /// See [`Session::fail`].

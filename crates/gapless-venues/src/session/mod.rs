@@ -313,8 +313,12 @@ impl<V: Venue> Session<V> {
     }
 
     /// Makes the book of a topic before anything of it has come, so that readers see that it has
-    /// no levels yet; nothing where the topic has no book or does not tell its name.
-    pub fn expect<H: Handler>(&mut self, topic: Topic<'_>, handler: &mut H) {
+    /// no levels yet; nothing where the topic has no book or does not tell its name. `url` is that
+    /// of the connection to come, whose market is the book's.
+    pub fn expect<H: Handler>(&mut self, url: &str, topic: Topic<'_>, handler: &mut H) {
+        if !self.open {
+            self.line.market = self.venue.market(url);
+        }
         let Some((exchange, channel, symbol)) = self.venue.book_of(&topic) else { return };
         let mut router =
             Router::new(&self.venue, self.config, &mut self.line, NO_TIME, None, handler);
