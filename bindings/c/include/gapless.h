@@ -84,6 +84,16 @@
 #define GAPLESS_SLOW_DISCONNECT 2
 
 /*
+ The report as a table for people.
+ */
+#define GAPLESS_REPORT_TABLE 0
+
+/*
+ The report as one JSON object.
+ */
+#define GAPLESS_REPORT_JSON 1
+
+/*
  What a call came to.
  */
 typedef enum gapless_status {
@@ -175,6 +185,10 @@ typedef enum gapless_status {
    The receiver was too slow and is given nothing more.
    */
   GAPLESS_STATUS_TOO_SLOW = 21,
+  /*
+   Nothing is timed: gapless_engine_measure() was not called.
+   */
+  GAPLESS_STATUS_NOT_MEASURED = 22,
 } gapless_status;
 
 /*
@@ -261,6 +275,45 @@ typedef enum gapless_side {
    */
   GAPLESS_SIDE_SELL = 2,
 } gapless_side;
+
+/*
+ A part of the way of a message.
+ */
+typedef enum gapless_stage {
+  /*
+   From the venue's time of a message to its receipt: between two clocks, may be negative.
+   */
+  GAPLESS_STAGE_VENUE = 0,
+  /*
+   From the time at which a recording's frame was due to the frame; paced sources only.
+   */
+  GAPLESS_STAGE_LATE = 1,
+  /*
+   From the frame, whole, to the event.
+   */
+  GAPLESS_STAGE_PARSE = 2,
+  /*
+   From the event to the sequencer's verdict.
+   */
+  GAPLESS_STAGE_SEQUENCE = 3,
+  /*
+   From the verdict to the finished book.
+   */
+  GAPLESS_STAGE_APPLY = 4,
+  /*
+   From the finished book to its publication.
+   */
+  GAPLESS_STAGE_PUBLISH = 5,
+  /*
+   From the frame to its publication.
+   */
+  GAPLESS_STAGE_WHOLE = 6,
+  /*
+   From the time at which the frame was due to its publication: corrected for coordinated
+   omission; paced sources only.
+   */
+  GAPLESS_STAGE_FROM_DUE = 7,
+} gapless_stage;
 
 /*
  Sources, threads and books. Free it with gapless_engine_free().
@@ -744,6 +797,50 @@ typedef struct gapless_event_counts {
   uint64_t replaced;
 } gapless_event_counts;
 
+/*
+ What was recorded until it was asked for. Free it with gapless_latency_free().
+ */
+typedef struct gapless_latency {
+  /*
+   0 is never given out.
+   */
+  uint64_t id;
+} gapless_latency;
+
+/*
+ The times of a stage, ns; all 0 if there are none.
+ */
+typedef struct gapless_times {
+  /*
+   How many there are.
+   */
+  uint64_t count;
+  /*
+   How many are negative.
+   */
+  uint64_t negative;
+  /*
+   The median.
+   */
+  int64_t p50_ns;
+  /*
+   90th percentile.
+   */
+  int64_t p90_ns;
+  /*
+   99th percentile.
+   */
+  int64_t p99_ns;
+  /*
+   99.9th percentile.
+   */
+  int64_t p999_ns;
+  /*
+   The longest.
+   */
+  int64_t max_ns;
+} gapless_times;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1100,6 +1197,53 @@ enum gapless_status gapless_events_counts(struct gapless_events events,
  Ends the subscription and frees it.
  */
 enum gapless_status gapless_events_free(struct gapless_events events);
+
+/*
+ Times every message of an engine from now on, or no more if `on` is 0; what was recorded before
+ is forgotten. It adds some 100 ns to a message (the report says how much), and takes 2 MiB for
+ each thread of the engine.
+ */
+enum gapless_status gapless_engine_measure(struct gapless_engine engine, uint8_t on);
+
+/*
+ Takes a copy of what was recorded since gapless_engine_measure(), also over restarts, from all
+ threads of the engine. GAPLESS_STATUS_NOT_MEASURED if nothing is timed. `*latency` is the
+ caller's, to be freed once; it does not change and outlives the engine.
+ */
+enum gapless_status gapless_engine_latency(struct gapless_engine engine,
+                                           struct gapless_latency *latency);
+
+/*
+ Writes how many times of a stage (a gapless_stage) there are, and their percentiles.
+ */
+enum gapless_status gapless_latency_times(struct gapless_latency latency,
+                                          uint32_t stage,
+                                          struct gapless_times *times);
+
+/*
+ Writes the time of a stage (a gapless_stage) at a quantile, 0 to 1, in ns; 0 if there are none.
+ */
+enum gapless_status gapless_latency_quantile(struct gapless_latency latency,
+                                             uint32_t stage,
+                                             double quantile,
+                                             int64_t *time_ns);
+
+/*
+ Copies the report, in a form that is one of GAPLESS_REPORT_, into `buffer` and writes its length
+ to `length`; no zero is added. It says beside the times what measuring adds to a message, and
+ whether coordinated omission is corrected. GAPLESS_STATUS_TOO_SMALL if it does not fit: `length`
+ says what is needed.
+ */
+enum gapless_status gapless_latency_report(struct gapless_latency latency,
+                                           uint32_t form,
+                                           char *buffer,
+                                           size_t capacity,
+                                           size_t *length);
+
+/*
+ Frees it.
+ */
+enum gapless_status gapless_latency_free(struct gapless_latency latency);
 
 /*
  Writes the middle of best bid and ask, weighed by the size on the other side: (bid × ask size +

@@ -381,6 +381,40 @@ private:
     bool ended_ = false;
 };
 
+/// How long each stage of an engine's messages took, until it was asked for.
+class Latency {
+public:
+    explicit Latency(gapless_latency latency) noexcept : latency_(latency) {}
+
+    /// How many times of a stage there are, and their percentiles.
+    gapless_times times(gapless_stage stage) const {
+        gapless_times times;
+        detail::check(gapless_latency_times(latency_.get(), stage, &times));
+        return times;
+    }
+
+    /// The time of a stage at a quantile, 0 to 1.
+    std::chrono::nanoseconds at(gapless_stage stage, double quantile) const {
+        std::int64_t time_ns = 0;
+        detail::check(gapless_latency_quantile(latency_.get(), stage, quantile, &time_ns));
+        return std::chrono::nanoseconds(time_ns);
+    }
+
+    std::string table() const { return report(GAPLESS_REPORT_TABLE); }
+    std::string json() const { return report(GAPLESS_REPORT_JSON); }
+
+    gapless_latency handle() const noexcept { return latency_.get(); }
+
+private:
+    std::string report(std::uint32_t form) const {
+        return detail::text([&](char *into, std::size_t room, std::size_t *length) {
+            return gapless_latency_report(latency_.get(), form, into, room, length);
+        });
+    }
+
+    detail::Handle<gapless_latency, gapless_latency_free> latency_;
+};
+
 /// Sources, threads and books; stops when it goes.
 class Engine {
 public:
@@ -402,6 +436,18 @@ public:
                                                capacity, static_cast<std::uint32_t>(slow),
                                                &events));
         return Events(events);
+    }
+
+    /// Times every message from now on, or no more; what was recorded before is forgotten.
+    void measure(bool on = true) const {
+        detail::check(gapless_engine_measure(engine_.get(), on ? 1 : 0));
+    }
+
+    /// What was recorded so far; an Error with GAPLESS_STATUS_NOT_MEASURED if nothing is timed.
+    Latency latency() const {
+        gapless_latency latency;
+        detail::check(gapless_engine_latency(engine_.get(), &latency));
+        return Latency(latency);
     }
 
     void join() const { detail::check(gapless_engine_join(engine_.get())); }

@@ -2,7 +2,7 @@
 #![allow(non_camel_case_types)] // These are C's names.
 
 use crate::boundary::{self, Place};
-use crate::handles::{self, Object};
+use crate::handles;
 use crate::reader::Sides;
 use crate::types::{
     gapless_change, gapless_change_kind, gapless_changes, gapless_level, gapless_reader,
@@ -30,14 +30,12 @@ pub extern "C" fn gapless_reader_changes(
 ) -> gapless_status {
     boundary::call(|| {
         let place = Place::of(changes)?;
-        let changes = handles::with_reader(reader.id, |reader| {
+        let changes = handles::with(reader, |reader| {
             let has_log = reader.publication().config().ring > 0;
             if has_log { Ok(reader.changes()) } else { Err(gapless_status::NotPublished.into()) }
         })?;
         let follower = Follower { changes, record: ChangeSet::default(), is_pending: false };
-        let id = handles::keep(Object::Changes(Mutex::new(follower)))?;
-        place.put(gapless_changes { id });
-        Ok(())
+        handles::give(place, Box::new(Mutex::new(follower)))
     })
 }
 
@@ -64,7 +62,7 @@ pub extern "C" fn gapless_changes_read(
     boundary::call(|| {
         let place = Place::of(change)?;
         let sides = Sides::of(bids, bids_capacity, asks, asks_capacity)?;
-        handles::with_changes(changes.id, |follower| {
+        handles::alone(changes, |follower| {
             if !follower.is_pending {
                 let read = follower.changes.read(&mut follower.record);
                 follower.is_pending = read.map_err(|Lapped| gapless_status::Lapped)?;
@@ -89,5 +87,5 @@ pub extern "C" fn gapless_changes_read(
 /// Frees it.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_changes_free(changes: gapless_changes) -> gapless_status {
-    boundary::call(|| handles::free(changes.id, |object| matches!(object, Object::Changes(_))))
+    boundary::call(|| handles::free(changes))
 }

@@ -2,7 +2,7 @@
 #![allow(non_camel_case_types)] // These are C's names.
 
 use crate::boundary::{self, Failure, Place, TextRoom};
-use crate::handles::{self, Object};
+use crate::handles;
 use crate::types::{gapless_engine, gapless_reader, gapless_status};
 use gapless::config::{self, ConfigError};
 use gapless::engine::{BookInfo, Builder};
@@ -40,7 +40,7 @@ pub extern "C" fn gapless_engine_build(
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
-        handles::with_engine(engine.id, |engine| {
+        handles::with_engine(engine, |engine| {
             engine.join();
             Ok(())
         })
@@ -51,7 +51,7 @@ pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status 
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
-        handles::with_engine_alone(engine.id, |engine| {
+        handles::with_engine_alone(engine, |engine| {
             engine.stop();
             Ok(())
         })
@@ -61,7 +61,7 @@ pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status 
 /// Stops the engine and frees it. Its readers stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_free(engine: gapless_engine) -> gapless_status {
-    boundary::call(|| handles::free(engine.id, |object| matches!(object, Object::Engine(_))))
+    boundary::call(|| handles::free(engine))
 }
 
 /// Begins, or begins again, with the sources from their beginning. Readers of
@@ -69,7 +69,7 @@ pub extern "C" fn gapless_engine_free(engine: gapless_engine) -> gapless_status 
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_restart(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
-        handles::with_engine_alone(engine.id, |engine| engine.restart().map_err(failure))
+        handles::with_engine_alone(engine, |engine| engine.restart().map_err(failure))
     })
 }
 
@@ -82,7 +82,7 @@ pub extern "C" fn gapless_engine_add(
 ) -> gapless_status {
     boundary::call(|| {
         let name = boundary::text(name, name_length)?;
-        handles::with_engine_alone(engine.id, |engine| {
+        handles::with_engine_alone(engine, |engine| {
             engine.add(&name);
             Ok(())
         })
@@ -98,7 +98,7 @@ pub extern "C" fn gapless_engine_remove(
 ) -> gapless_status {
     boundary::call(|| {
         let name = boundary::text(name, name_length)?;
-        handles::with_engine_alone(engine.id, |engine| {
+        handles::with_engine_alone(engine, |engine| {
             engine.remove(&name);
             Ok(())
         })
@@ -119,12 +119,9 @@ pub extern "C" fn gapless_engine_book(
         let reader = Place::of(reader)?;
         let name = boundary::text(name, name_length)?;
         let wait = Duration::from_nanos(wait_ns);
-        let found = handles::with_engine(engine.id, |engine| {
-            engine.wait_for(&name, wait).map_err(failure)
-        })?;
-        let id = handles::keep(Object::Reader(found))?;
-        reader.put(gapless_reader { id });
-        Ok(())
+        let found =
+            handles::with_engine(engine, |engine| engine.wait_for(&name, wait).map_err(failure))?;
+        handles::give(reader, found)
     })
 }
 
@@ -136,7 +133,7 @@ pub extern "C" fn gapless_engine_book_count(
 ) -> gapless_status {
     boundary::call(|| {
         let count = Place::of(count)?;
-        count.put(handles::with_engine(engine.id, |engine| Ok(engine.books().len()))?);
+        count.put(handles::with_engine(engine, |engine| Ok(engine.books().len()))?);
         Ok(())
     })
 }
@@ -153,7 +150,7 @@ pub extern "C" fn gapless_engine_book_name(
 ) -> gapless_status {
     boundary::call(|| {
         let room = TextRoom::of(buffer, capacity, length)?;
-        let books = handles::with_engine(engine.id, |engine| Ok(engine.books()))?;
+        let books = handles::with_engine(engine, |engine| Ok(engine.books()))?;
         let mut names: Vec<_> = books.iter().map(BookInfo::full_name).collect();
         names.sort_unstable();
         room.put(names.get(index).ok_or(gapless_status::NoSuchBook)?)
@@ -172,9 +169,7 @@ fn make(
         let invalid =
             |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
         let made = begin(config::read(&text).map_err(invalid)?)?;
-        let id = handles::keep(Object::Engine(RwLock::new(made)))?;
-        place.put(gapless_engine { id });
-        Ok(())
+        handles::give(place, RwLock::new(made))
     })
 }
 

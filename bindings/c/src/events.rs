@@ -4,7 +4,7 @@
 use crate::boundary::{self, Failure, Place, TextRoom};
 use crate::engine::failure;
 use crate::event::gapless_event;
-use crate::handles::{self, Object};
+use crate::handles;
 use crate::types::{gapless_engine, gapless_event_counts, gapless_events, gapless_status};
 use gapless::engine::{CAPACITY, Ended, Interest, Received, Slow, Subscription};
 use gapless::events::{NameId, Topic};
@@ -89,13 +89,10 @@ pub extern "C" fn gapless_engine_subscribe(
         if !names.is_empty() {
             interest = interest.of(names.lines());
         }
-        let subscription = handles::with_engine_alone(engine.id, |engine| {
+        let subscription = handles::with_engine_alone(engine, |engine| {
             engine.subscribe(&interest).map_err(failure)
         })?;
-        let inbox = Box::new(Mutex::new(Inbox { subscription, missed: 0 }));
-        let id = handles::keep(Object::Events(inbox))?;
-        place.put(gapless_events { id });
-        Ok(())
+        handles::give(place, Box::new(Mutex::new(Inbox { subscription, missed: 0 })))
     })
 }
 
@@ -114,7 +111,7 @@ pub extern "C" fn gapless_events_next(
     boundary::call(|| {
         let place = Place::of(event)?;
         let at_most = Duration::from_nanos(at_most_ns);
-        place.put(handles::with_events(events.id, |inbox| inbox.next(at_most))?);
+        place.put(handles::alone(events, |inbox| inbox.next(at_most))?);
         Ok(())
     })
 }
@@ -136,7 +133,7 @@ pub extern "C" fn gapless_events_run(
         let at_most = Duration::from_nanos(at_most_ns);
         loop {
             // Not within the handle's guard: what is called may use the handle, or free it.
-            let event = handles::with_events(events.id, |inbox| inbox.next(at_most))?;
+            let event = handles::alone(events, |inbox| inbox.next(at_most))?;
             let answer = catch_unwind(AssertUnwindSafe(|| callback(&raw const event, user)));
             match answer {
                 Ok(0) => {}
@@ -165,7 +162,7 @@ pub extern "C" fn gapless_events_name(
 ) -> gapless_status {
     boundary::call(|| {
         let room = TextRoom::of(buffer, capacity, length)?;
-        let name = handles::with_events(events.id, |inbox| {
+        let name = handles::alone(events, |inbox| {
             Ok(inbox.subscription.name(NameId(number)).ok_or(gapless_status::NoSuchBook)?)
         })?;
         room.put(&name)
@@ -180,7 +177,7 @@ pub extern "C" fn gapless_events_counts(
 ) -> gapless_status {
     boundary::call(|| {
         let place = Place::of(counts)?;
-        let counts = handles::with_events(events.id, |inbox| Ok(inbox.subscription.counts()))?;
+        let counts = handles::alone(events, |inbox| Ok(inbox.subscription.counts()))?;
         let (received, missed, replaced) = (counts.received, counts.missed, counts.replaced);
         place.put(gapless_event_counts { received, missed, replaced });
         Ok(())
@@ -190,5 +187,5 @@ pub extern "C" fn gapless_events_counts(
 /// Ends the subscription and frees it.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_events_free(events: gapless_events) -> gapless_status {
-    boundary::call(|| handles::free(events.id, |object| matches!(object, Object::Events(_))))
+    boundary::call(|| handles::free(events))
 }

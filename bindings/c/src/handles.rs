@@ -4,128 +4,126 @@
 //! kind that is asked for. Looking up takes no lock; an object that is freed while another thread
 //! uses it ends when that thread is done.
 
-use crate::boundary::Failure;
+use crate::boundary::{Failure, Place};
 use crate::changes::Follower;
 use crate::events::Inbox;
-use crate::types::gapless_status;
+use crate::latency::gapless_latency;
+use crate::types::{
+    gapless_changes, gapless_engine, gapless_events, gapless_reader, gapless_replica,
+    gapless_status,
+};
 use gapless::book::publish::Replica;
+use gapless::latency::Records;
 use gapless::{BookReader, Engine, Memory};
 use sharded_slab::Slab;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// What a handle means.
-#[derive(Debug)]
-pub(crate) enum Object {
+/// What C holds of an object of one kind.
+pub(crate) trait Handle: Copy {
+    /// The object.
+    type Kept;
+    /// 0 is none.
+    fn id(self) -> u64;
+    fn of(id: u64) -> Self;
+    fn object(kept: Self::Kept) -> Object;
+    /// `None`: the object is of another kind.
+    fn kept(object: &Object) -> Option<&Self::Kept>;
+}
+
+macro_rules! kinds {
+    ($($(#[$why:meta])* $kind:ident: $handle:ident => $kept:ty;)*) => {
+        /// What a handle means.
+        #[derive(Debug)]
+        pub(crate) enum Object {
+            $($(#[$why])* $kind($kept),)*
+        }
+
+        $(impl Handle for $handle {
+            type Kept = $kept;
+
+            fn id(self) -> u64 {
+                self.id
+            }
+
+            fn of(id: u64) -> Self {
+                Self { id }
+            }
+
+            fn object(kept: $kept) -> Object {
+                Object::$kind(kept)
+            }
+
+            fn kept(object: &Object) -> Option<&$kept> {
+                match object {
+                    Object::$kind(kept) => Some(kept),
+                    _ => None,
+                }
+            }
+        })*
+    };
+}
+
+kinds! {
     /// Calls that stop or change an engine wait for those that ask it, and the other way round.
-    Engine(RwLock<Engine>),
-    Reader(BookReader),
-    /// Calls on one of these take turns.
-    Changes(Mutex<Follower>),
-    /// These are much larger than the others.
-    Replica(Box<Mutex<Replica<Arc<Memory>>>>),
-    Events(Box<Mutex<Inbox>>),
+    Engine: gapless_engine => RwLock<Engine>;
+    Reader: gapless_reader => BookReader;
+    /// Calls on one of these take turns; they are much larger than the others.
+    Changes: gapless_changes => Box<Mutex<Follower>>;
+    Replica: gapless_replica => Box<Mutex<Replica<Arc<Memory>>>>;
+    Events: gapless_events => Box<Mutex<Inbox>>;
+    Latency: gapless_latency => Box<Records>;
 }
 
 static OBJECTS: std::sync::LazyLock<Slab<Object>> = std::sync::LazyLock::new(Slab::new);
 
-/// Keeps an object; its number is not 0.
-pub(crate) fn keep(object: Object) -> Result<u64, Failure> {
-    let key = OBJECTS.insert(object).ok_or(gapless_status::TooManyHandles)?;
-    Ok(key as u64 + 1)
+/// Keeps an object and gives its handle to the caller.
+pub(crate) fn give<H: Handle>(place: Place<H>, kept: H::Kept) -> Result<(), Failure> {
+    let key = OBJECTS.insert(H::object(kept)).ok_or(gapless_status::TooManyHandles)?;
+    place.put(H::of(key as u64 + 1));
+    Ok(())
 }
 
 /// Does something with an object.
 #[inline]
-fn with<T>(
-    id: u64,
-    what: impl FnOnce(&Object) -> Option<Result<T, Failure>>,
+pub(crate) fn with<H: Handle, T>(
+    handle: H,
+    what: impl FnOnce(&H::Kept) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let object = OBJECTS.get(key(id)?);
-    object.and_then(|object| what(&object)).ok_or(gapless_status::InvalidHandle)?
+    let object = OBJECTS.get(key(handle.id())?);
+    let kept = object.as_ref().and_then(|object| H::kept(object));
+    what(kept.ok_or(gapless_status::InvalidHandle)?)
+}
+
+/// Does something with an object whose callers take turns.
+pub(crate) fn alone<H: Handle<Kept = Box<Mutex<K>>>, K, T>(
+    handle: H,
+    what: impl FnOnce(&mut K) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    // A call that panicked left what it used as it was, or ended.
+    with(handle, |kept| what(&mut kept.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Asks an engine.
 pub(crate) fn with_engine<T>(
-    id: u64,
+    engine: gapless_engine,
     what: impl FnOnce(&Engine) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    with(id, |object| match object {
-        // A call that panicked left the engine as it was, or stopped.
-        Object::Engine(engine) => {
-            Some(what(&engine.read().unwrap_or_else(PoisonError::into_inner)))
-        }
-        _ => None,
-    })
+    // A call that panicked left the engine as it was, or stopped.
+    with(engine, |engine| what(&engine.read().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Changes an engine.
 pub(crate) fn with_engine_alone<T>(
-    id: u64,
+    engine: gapless_engine,
     what: impl FnOnce(&mut Engine) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    with(id, |object| match object {
-        Object::Engine(engine) => {
-            Some(what(&mut engine.write().unwrap_or_else(PoisonError::into_inner)))
-        }
-        _ => None,
-    })
+    with(engine, |engine| what(&mut engine.write().unwrap_or_else(PoisonError::into_inner)))
 }
 
-/// Does something with a reader.
-#[inline]
-pub(crate) fn with_reader<T>(
-    id: u64,
-    what: impl FnOnce(&BookReader) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    with(id, |object| match object {
-        Object::Reader(reader) => Some(what(reader)),
-        _ => None,
-    })
-}
-
-/// Does something with a follower of changes.
-pub(crate) fn with_changes<T>(
-    id: u64,
-    what: impl FnOnce(&mut Follower) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    with(id, |object| match object {
-        Object::Changes(changes) => {
-            Some(what(&mut changes.lock().unwrap_or_else(PoisonError::into_inner)))
-        }
-        _ => None,
-    })
-}
-
-/// Does something with a replica.
-pub(crate) fn with_replica<T>(
-    id: u64,
-    what: impl FnOnce(&mut Replica<Arc<Memory>>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    with(id, |object| match object {
-        Object::Replica(replica) => {
-            Some(what(&mut replica.lock().unwrap_or_else(PoisonError::into_inner)))
-        }
-        _ => None,
-    })
-}
-
-/// Does something with a subscription.
-pub(crate) fn with_events<T>(
-    id: u64,
-    what: impl FnOnce(&mut Inbox) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    with(id, |object| match object {
-        Object::Events(events) => {
-            Some(what(&mut events.lock().unwrap_or_else(PoisonError::into_inner)))
-        }
-        _ => None,
-    })
-}
-
-/// Frees an object of a kind.
-pub(crate) fn free(id: u64, is_kind: impl FnOnce(&Object) -> bool) -> Result<(), Failure> {
-    let key = key(id)?;
-    let found = OBJECTS.get(key).is_some_and(|object| is_kind(&object));
+/// Frees an object.
+pub(crate) fn free<H: Handle>(handle: H) -> Result<(), Failure> {
+    let key = key(handle.id())?;
+    let found = OBJECTS.get(key).is_some_and(|object| H::kept(&object).is_some());
     // Of two calls at once, one frees it.
     let freed = found && OBJECTS.remove(key);
     if freed { Ok(()) } else { Err(gapless_status::InvalidHandle.into()) }

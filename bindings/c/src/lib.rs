@@ -1,9 +1,10 @@
 //! The C interface of gapless: `include/gapless.h`.
 //!
 //! One noun a file: [`engine`], [`reader`], [`changes`], [`replica`], [`regions`], [`events`],
-//! [`views`]; what a C program passes and gets is in [`types`] and [`event`], and `boundary` is the
-//! only file that touches its pointers. Invariant: nothing unwinds into C, and no pointer but one
-//! that the caller passes in that very call is followed.
+//! [`latency`], [`views`]; what a C program passes and gets is in [`types`] and [`event`],
+//! `handles` has the objects behind C's numbers, and `boundary` is the only file that touches its
+//! pointers. Invariant: nothing unwinds into C, and no pointer but one that the caller passes in
+//! that very call is followed.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)] // Follows the caller's pointers.
@@ -16,6 +17,8 @@ pub mod event;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod events;
 mod handles;
+#[allow(unsafe_code)] // Unmangled names.
+pub mod latency;
 #[allow(unsafe_code)] // Unmangled names.
 pub mod reader;
 #[allow(unsafe_code)] // Unmangled names.

@@ -2,7 +2,7 @@
 #![allow(non_camel_case_types)] // These are C's names.
 
 use crate::boundary::{self, Failure, Place, Room};
-use crate::handles::{self, Object};
+use crate::handles;
 use crate::types::{gapless_depth, gapless_level, gapless_reader, gapless_status, gapless_top};
 use gapless::book::event::Level;
 use gapless::book::publish::{Busy, Copied, DEPTH_MAX, ReadError};
@@ -25,17 +25,14 @@ pub extern "C" fn gapless_reader_clone(
 ) -> gapless_status {
     boundary::call(|| {
         let clone = Place::of(clone)?;
-        let copy = handles::with_reader(reader.id, |reader| Ok(reader.clone()))?;
-        let id = handles::keep(Object::Reader(copy))?;
-        clone.put(gapless_reader { id });
-        Ok(())
+        handles::give(clone, handles::with(reader, |reader| Ok(reader.clone()))?)
     })
 }
 
 /// Frees a reader.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_reader_free(reader: gapless_reader) -> gapless_status {
-    boundary::call(|| handles::free(reader.id, |object| matches!(object, Object::Reader(_))))
+    boundary::call(|| handles::free(reader))
 }
 
 /// Copies the best bid and ask of a live book. GAPLESS_STATUS_NOT_LIVE while it is not: then `*top`
@@ -47,7 +44,7 @@ pub extern "C" fn gapless_reader_top(
 ) -> gapless_status {
     boundary::call(|| {
         let top = Place::of(top)?;
-        top.put(handles::with_reader(reader.id, |r| Ok((&r.top().map_err(refused)?).into()))?);
+        top.put(handles::with(reader, |r| Ok((&r.top().map_err(refused)?).into()))?);
         Ok(())
     })
 }
@@ -62,7 +59,7 @@ pub extern "C" fn gapless_reader_last_known_top(
     boundary::call(|| {
         let top = Place::of(top)?;
         let known = |r: &BookReader| Ok((&r.last_known_top().map_err(busy)?).into());
-        top.put(handles::with_reader(reader.id, known)?);
+        top.put(handles::with(reader, known)?);
         Ok(())
     })
 }
@@ -109,7 +106,7 @@ pub extern "C" fn gapless_reader_state(
 ) -> gapless_status {
     boundary::call(|| {
         let (state, reason) = (Place::of(state)?, Place::of(reason)?);
-        let (found, why) = handles::with_reader(reader.id, |reader| Ok(reader.state()))?;
+        let (found, why) = handles::with(reader, |reader| Ok(reader.state()))?;
         state.put(crate::types::gapless_state::from(found) as u8);
         reason.put(why as u8);
         Ok(())
@@ -137,7 +134,7 @@ pub extern "C" fn gapless_reader_wait(
             _ => return Err(gapless_status::InvalidArgument.into()),
         };
         // Not within the handle's guard: whoever frees the reader need not wait.
-        let reader = handles::with_reader(reader.id, |reader| Ok(reader.clone()))?;
+        let reader = handles::with(reader, |reader| Ok(reader.clone()))?;
         let now = reader.wait(seen, how, Duration::from_nanos(at_most_ns));
         version.put(now.ok_or(gapless_status::TimedOut)?);
         Ok(())
@@ -162,7 +159,7 @@ fn copy(
             let [bids_room, asks_room] = sides.capacities();
             bids.resize(bids_room.min(DEPTH_MAX), Level::default());
             asks.resize(asks_room.min(DEPTH_MAX), Level::default());
-            let copied = handles::with_reader(reader.id, |reader| read(reader, bids, asks))?;
+            let copied = handles::with(reader, |reader| read(reader, bids, asks))?;
             let (bids, asks) = (bids.iter().take(copied.bids), asks.iter().take(copied.asks));
             sides.put(bids.copied(), asks.copied())?;
             depth.put((&copied).into());

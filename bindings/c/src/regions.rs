@@ -2,7 +2,7 @@
 #![allow(non_camel_case_types)] // These are C's names.
 
 use crate::boundary::{self, Failure, Place, Room};
-use crate::handles::{self, Object};
+use crate::handles;
 use crate::text::ended;
 use crate::types::{gapless_reader, gapless_region, gapless_status};
 use gapless::shm::{Directory, RegionInfo, ShmError};
@@ -51,9 +51,7 @@ pub extern "C" fn gapless_regions_attach(
         let (directory, name) =
             (directory(folder, folder_length)?, boundary::text(name, name_length)?);
         let found = directory.find(&name).and_then(|region| region.attach()).map_err(failure)?;
-        let id = handles::keep(Object::Reader(found))?;
-        place.put(gapless_reader { id });
-        Ok(())
+        handles::give(place, found)
     })
 }
 

@@ -2,7 +2,7 @@
 #![allow(non_camel_case_types)] // These are C's names.
 
 use crate::boundary::{self, Failure, Place};
-use crate::handles::{self, Object};
+use crate::handles;
 use crate::reader::Sides;
 use crate::types::{gapless_depth, gapless_level, gapless_reader, gapless_replica, gapless_status};
 use gapless::book::publish::{Copied, FullDepth, RefreshError, Replica};
@@ -18,10 +18,8 @@ pub extern "C" fn gapless_reader_replica(
 ) -> gapless_status {
     boundary::call(|| {
         let place = Place::of(replica)?;
-        let replica = handles::with_reader(reader.id, |reader| Ok(reader.replica()))?;
-        let id = handles::keep(Object::Replica(Box::new(Mutex::new(replica))))?;
-        place.put(gapless_replica { id });
-        Ok(())
+        let replica = handles::with(reader, |reader| Ok(reader.replica()))?;
+        handles::give(place, Box::new(Mutex::new(replica)))
     })
 }
 
@@ -38,7 +36,7 @@ pub extern "C" fn gapless_replica_refresh(
 ) -> gapless_status {
     boundary::call(|| {
         let (bids, asks) = (Place::of(bids)?, Place::of(asks)?);
-        handles::with_replica(replica.id, |replica| {
+        handles::alone(replica, |replica| {
             replica.refresh().map_err(refused)?;
             let known = replica.last_known().ok_or(gapless_status::Busy)?;
             bids.put(known.bids.len());
@@ -82,7 +80,7 @@ pub extern "C" fn gapless_replica_last_known_depth(
 /// Frees it.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_replica_free(replica: gapless_replica) -> gapless_status {
-    boundary::call(|| handles::free(replica.id, |object| matches!(object, Object::Replica(_))))
+    boundary::call(|| handles::free(replica))
 }
 
 fn copy(
@@ -93,7 +91,7 @@ fn copy(
 ) -> gapless_status {
     boundary::call(|| {
         let (depth, sides) = (Place::of(depth)?, sides?);
-        handles::with_replica(replica.id, |replica| {
+        handles::alone(replica, |replica| {
             let known = read(replica)?;
             let [bids_room, asks_room] = sides.capacities();
             let bids: Vec<_> = known.bids.iter().take(bids_room).collect();

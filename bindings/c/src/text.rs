@@ -20,7 +20,7 @@ pub extern "C" fn gapless_version() -> *const c_char {
 /// The name of a status, like "GAPLESS_STATUS_NOT_LIVE". Static; never null.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_status_name(status: i32) -> *const c_char {
-    const NAMES: [&CStr; 22] = [
+    const NAMES: [&CStr; 23] = [
         c"GAPLESS_STATUS_OK",
         c"GAPLESS_STATUS_INVALID_POINTER",
         c"GAPLESS_STATUS_INVALID_TEXT",
@@ -43,6 +43,7 @@ pub extern "C" fn gapless_status_name(status: i32) -> *const c_char {
         c"GAPLESS_STATUS_SHARED_MEMORY",
         c"GAPLESS_STATUS_ENDED",
         c"GAPLESS_STATUS_TOO_SLOW",
+        c"GAPLESS_STATUS_NOT_MEASURED",
     ];
     let known = usize::try_from(status).ok().and_then(|status| NAMES.get(status));
     known.unwrap_or(&c"unknown status").as_ptr()

@@ -54,6 +54,8 @@ pub enum gapless_status {
     Ended = 20,
     /// The receiver was too slow and is given nothing more.
     TooSlow = 21,
+    /// Nothing is timed: gapless_engine_measure() was not called.
+    NotMeasured = 22,
 }
 
 /// State of a book.

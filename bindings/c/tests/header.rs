@@ -10,7 +10,7 @@ fn the_header_is_made_from_the_sources() {
     let mut builder = cbindgen::Builder::new().with_config(config);
     for file in [
         "types", "text", "engine", "reader", "changes", "replica", "regions", "event", "events",
-        "views",
+        "latency", "views",
     ] {
         builder = builder.with_src(crate_dir.join(format!("src/{file}.rs")));
     }

@@ -32,8 +32,9 @@ fn samples() -> String {
     here().join("../../samples/").display().to_string()
 }
 
+/// The writer may be kept from its core for as long as this machine likes.
 fn config(paths: &str) -> String {
-    format!(r#"{{"sources":[{{"replay":["{paths}"]}}]}}"#)
+    format!(r#"{{"writer_silent_ms":60000,"sources":[{{"replay":["{paths}"]}}]}}"#)
 }
 
 /// Whether a program is there; says loudly what is not tested otherwise.
@@ -254,6 +255,34 @@ fn events_are_those_that_rust_is_given() {
         let program = installed.compile(language, "events", &[]);
         let printed = done(installed.program(program).arg(&sample));
         assert!(printed == expected, "{language:?}: {printed}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn stages_are_timed_in_every_language() {
+    if !has("pkg-config") {
+        return;
+    }
+    let installed = Installed::new("latency");
+    let sample = config(&format!("{}okx.cap.zst", samples()));
+    let mut engine = gapless::config::read(&sample).unwrap().build();
+    engine.measure(true);
+    engine.start().unwrap();
+    engine.join();
+    let messages = engine.latency().unwrap().leg(gapless::latency::Leg::Whole).len();
+    for language in languages() {
+        let program = installed.compile(language, "latency", &[]);
+        let printed = done(installed.program(program).arg(&sample));
+        for stage in ["parse", "sequence", "apply", "publish", "whole"] {
+            let row = format!("{stage:<10} {messages:>8} p50 ");
+            assert!(printed.lines().any(|line| line.starts_with(&row)), "{row}: {printed}");
+        }
+        let json = printed.lines().last().unwrap();
+        assert!(
+            json.starts_with('{') && json.contains(&format!("\"count\":{messages},")),
+            "{json}"
+        );
+        assert!(!printed.contains("from_due  "), "nothing was due: {printed}");
     }
 }
 

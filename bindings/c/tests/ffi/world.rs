@@ -9,6 +9,7 @@ use gapless_c::changes::*;
 use gapless_c::engine::*;
 use gapless_c::event::gapless_event;
 use gapless_c::events::*;
+use gapless_c::latency::*;
 use gapless_c::reader::*;
 use gapless_c::regions::*;
 use gapless_c::replica::*;
@@ -24,6 +25,8 @@ use std::sync::{Arc, Mutex};
 const LIVE_MAX: usize = 12;
 /// Engines among them: each is a thread.
 const ENGINES_MAX: usize = 2;
+/// Records among them: each is 2 MiB.
+const LATENCIES_MAX: usize = 3;
 const FREED_MAX: usize = 64;
 /// Bytes for the answers of one call.
 const ARENA: usize = 16 << 10;
@@ -37,9 +40,11 @@ pub enum Kind {
     Changes,
     Replica,
     Events,
+    Latency,
 }
 
-const KINDS: [Kind; 5] = [Kind::Engine, Kind::Reader, Kind::Changes, Kind::Replica, Kind::Events];
+const KINDS: [Kind; 6] =
+    [Kind::Engine, Kind::Reader, Kind::Changes, Kind::Replica, Kind::Events, Kind::Latency];
 
 /// Handles that live, and some that did.
 #[derive(Debug, Default)]
@@ -204,7 +209,7 @@ impl World {
         let id = match one(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap_or(0) {
             0 => one(&handles.freed),
             1 => {
-                let kind = one(&[0, 1, 2, 3, 4]).unwrap_or(0) as usize;
+                let kind = one(&[0, 1, 2, 3, 4, 5]).unwrap_or(0) as usize;
                 one(&handles.live[kind])
             }
             2 => one(&[0, 1, u64::MAX, u64::MAX / 3, 1 << 32, 1 << 40, 77]),
@@ -226,7 +231,11 @@ impl World {
             assert_eq!(id, u64::from_ne_bytes([UNTOUCHED; 8]), "a handle of a call that failed");
             return;
         }
-        let room = if kind == Kind::Engine { ENGINES_MAX } else { LIVE_MAX };
+        let room = match kind {
+            Kind::Engine => ENGINES_MAX,
+            Kind::Latency => LATENCIES_MAX,
+            _ => LIVE_MAX,
+        };
         let mut handles = self.handles.lock().unwrap();
         let live = &mut handles.live[kind as usize];
         if live.len() < room {
@@ -336,6 +345,7 @@ fn free(kind: Kind, id: u64) -> gapless_status {
         Kind::Changes => gapless_changes_free(gapless_changes { id }),
         Kind::Replica => gapless_replica_free(gapless_replica { id }),
         Kind::Events => gapless_events_free(gapless_events { id }),
+        Kind::Latency => gapless_latency_free(gapless_latency { id }),
     }
 }
 
@@ -364,6 +374,10 @@ fn reader(world: &mut World) -> gapless_reader {
 
 fn events(world: &mut World) -> gapless_events {
     gapless_events { id: world.handle(Kind::Events).id }
+}
+
+fn latency(world: &mut World) -> gapless_latency {
+    gapless_latency { id: world.handle(Kind::Latency).id }
 }
 
 extern "C-unwind" fn goes_on(event: *const gapless_event, _: *mut c_void) -> i32 {
@@ -492,6 +506,30 @@ calls! {
     },
     gapless_events_counts * 4: |w| gapless_events_counts(events(w), w.out()),
     gapless_events_free * 4: |w| w.free(Kind::Events),
+    gapless_engine_measure * 1: |w| {
+        // Most of the engines are timed.
+        let on = u8::from(!w.random.is_one_in(8));
+        gapless_engine_measure(engine(w), on)
+    },
+    gapless_engine_latency * 1: |w| {
+        let engine = engine(w);
+        made(w, Kind::Latency, |_, place| gapless_engine_latency(engine, place))
+    },
+    gapless_latency_times * 4: |w| {
+        let stage = w.random.below(10) as u32;
+        gapless_latency_times(latency(w), stage, w.out())
+    },
+    gapless_latency_quantile * 4: |w| {
+        let quantiles = [0.0, 0.5, 0.999, 1.0, -1.0, 1.5, f64::NAN, f64::INFINITY];
+        let quantile = quantiles[w.random.below(quantiles.len())];
+        let stage = w.random.below(10) as u32;
+        gapless_latency_quantile(latency(w), stage, quantile, w.out())
+    },
+    gapless_latency_report * 2: |w| {
+        let (form, (buffer, room)) = (w.random.below(3) as u32, w.rooms(6_000));
+        gapless_latency_report(latency(w), form, buffer, room, w.out())
+    },
+    gapless_latency_free * 1: |w| w.free(Kind::Latency),
     gapless_engine_join * 1: |w| gapless_engine_join(engine(w)),
     gapless_engine_stop * 1: |w| gapless_engine_stop(engine(w)),
     gapless_engine_restart * 1: |w| {
