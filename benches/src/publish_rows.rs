@@ -4,10 +4,10 @@
 
 use crate::measure::{Contender, Plan, compare};
 use crate::numbers::Numbers;
-use crate::rival::cells;
+use crate::rival::cells::{self, Ends};
 use crate::rows::{Line, Measured, Options};
 use crate::shown::{Applier, Message, Part, ends};
-use crate::two_cores::{Run, SEEN_MIN, round_trip, run};
+use crate::two_cores::{Run, SEEN_MIN, Sees, Shows, run};
 use crate::workload::Workload;
 use gapless_book::publish::Config;
 use std::sync::Arc;
@@ -37,19 +37,29 @@ pub fn published(workload: &Workload, options: &Options, out: &mut Vec<Line>) {
         binding,
         result,
     };
-    let best = two_cores(Part::Best, &snapshot, &deltas, options.passes);
-    let depth = two_cores(Part::Depth, &snapshot, &deltas, options.passes);
-    out.push(line("V1", "15 ns", true, of(best, |run| run.publish_ns, BEST_NS)));
-    out.push(line("V2", "70 ns", true, of(depth, |run| run.publish_ns, DEPTH_NS)));
-    out.push(line("V3", "round trip", true, of(best, |run| run.visible_ns, round_trip())));
-    for rival in cells::all() {
-        let (name, theirs) = (rival.name, run(rival.writer, rival.reader, UPDATES));
-        let publish = valid(theirs).and_then(|run| of(best, |run| run.publish_ns, run.publish_ns));
-        let visible = valid(theirs).and_then(|run| of(best, |run| run.visible_ns, run.visible_ns));
-        out.push(line("V1", name, false, publish));
-        out.push(line("V3", name, false, visible));
+    let (snapshot, deltas) = (&snapshot, &deltas);
+    let both_ends = |part| move || ends(part, snapshot, deltas);
+    let best = runs("best bid and ask", options.passes, both_ends(Part::Best));
+    let depth = runs("twenty levels", options.passes, both_ends(Part::Depth));
+    out.push(line("V1", "15 ns", true, typical(&best, |run| (run.publish_ns, BEST_NS))));
+    out.push(line("V2", "70 ns", true, typical(&depth, |run| (run.publish_ns, DEPTH_NS))));
+    let visible = typical(&best, |run| (run.visible_ns, run.round_trip_ns));
+    out.push(line("V3", "round trip", true, visible));
+    for make in cells::ALL {
+        let name = make().name;
+        let theirs = runs(name, options.passes, || {
+            let Ends { writer, reader, .. } = make();
+            (writer, reader)
+        });
+        let against = |value: fn(&Run) -> f64| {
+            let ours = typical(&best, |run| (value(run), 1.0))?;
+            let theirs = typical(&theirs, |run| (value(run), 1.0))?;
+            Ok(Measured { rival: theirs.ours, ..ours })
+        };
+        out.push(line("V1", name, false, against(|run| run.publish_ns)));
+        out.push(line("V3", name, false, against(|run| run.visible_ns)));
     }
-    out.push(line("V4", "the same, not shown", true, Ok(shown(&snapshot, &deltas, options))));
+    out.push(line("V4", "the same, not shown", true, Ok(shown(snapshot, deltas, options))));
 }
 
 /// The first book's snapshot and deltas at its scales.
@@ -63,26 +73,28 @@ fn messages(workload: &Workload) -> Option<(Message, Arc<[Message]>)> {
     (!deltas.is_empty()).then(|| (snapshot.unwrap_or_default(), deltas))
 }
 
-/// The run that saw most of some.
-fn two_cores(part: Part, snapshot: &Message, deltas: &Arc<[Message]>, passes: usize) -> Run {
+/// Runs of the same, each with memory of its own; says what their readers saw.
+fn runs<W: Shows, R: Sees>(name: &str, passes: usize, both: impl Fn() -> (W, R)) -> Vec<Run> {
     let runs = (0..passes.max(1)).map(|_| {
-        let (writer, reader) = ends(part, snapshot, deltas);
+        let (writer, reader) = both();
         run(writer, reader, UPDATES)
     });
-    let void = Run { publish_ns: f64::NAN, visible_ns: f64::NAN, seen: -1.0 };
-    runs.fold(void, |best, run| if run.seen > best.seen { run } else { best })
+    let runs: Vec<Run> = runs.collect();
+    let seen: Vec<String> = runs.iter().map(|run| format!("{:.1}", 100.0 * run.seen)).collect();
+    eprintln!("rivals: {name}: the reader saw {} % of {UPDATES} updates", seen.join(", "));
+    runs
 }
 
-fn valid(run: Run) -> Result<Run, String> {
-    if run.seen >= SEEN_MIN {
-        return Ok(run);
-    }
-    Err(format!("void: the reader saw {:.1} % of the updates", 100.0 * run.seen))
-}
-
-fn of(run: Run, value: fn(&Run) -> f64, rival: f64) -> Result<Measured, String> {
-    let ours = value(&valid(run)?);
-    Ok(Measured { ours, rival, statistic: "p50", unit: "ns", agree: true })
+/// Ours and the rival's value of the run in the middle of those that count, by their ratio.
+fn typical(runs: &[Run], values: impl Fn(&Run) -> (f64, f64)) -> Result<Measured, String> {
+    let valid = runs.iter().filter(|run| run.seen >= SEEN_MIN);
+    let mut valid: Vec<(f64, f64)> = valid.map(values).collect();
+    valid.sort_by(|(a, b), (c, d)| (a / b).total_cmp(&(c / d)));
+    let Some((ours, rival)) = valid.get(valid.len() / 2).copied() else {
+        let seen = runs.iter().fold(0.0, |most: f64, run| most.max(run.seen));
+        return Err(format!("void: the reader saw {:.1} % of the updates", 100.0 * seen));
+    };
+    Ok(Measured { ours, rival, statistic: "midmean", unit: "ns", agree: true })
 }
 
 /// The same messages taken by a book that nobody sees and by one that is shown whole.

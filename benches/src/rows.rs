@@ -45,7 +45,7 @@ pub struct Measured {
     pub ours: f64,
     /// The rival's.
     pub rival: f64,
-    /// `mean`, `p50`, `p99.9`, or `total`.
+    /// `mean`, `midmean` (of the middle half), `p50`, `p99.9`, or `total`.
     pub statistic: &'static str,
     /// `ns` or `bytes`.
     pub unit: &'static str,

@@ -112,12 +112,15 @@ impl Shows for Writer {
 
 impl Sees for Looker {
     fn look(&mut self) -> Option<u64> {
-        let version = self.reader.version();
+        let version = match self.part {
+            Part::Best => self.reader.top_version(),
+            Part::Depth => self.reader.version(),
+        };
         if version == self.version {
             return None;
         }
         let stamp = match self.part {
-            Part::Best => self.reader.last_known_top().ok()?.status.published_ns,
+            Part::Best => self.reader.last_known_best().ok()?.published_ns,
             Part::Depth => {
                 let (bids, asks) = (&mut self.bids, &mut self.asks);
                 self.reader.last_known_levels_into(bids, asks).ok()?.status.published_ns

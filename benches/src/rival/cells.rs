@@ -67,11 +67,9 @@ fn ends(
     Ends { name, writer: Box::new(Writing(write)), reader: Box::new(Reading(read)) }
 }
 
-/// Every rival, new.
-#[must_use]
-pub fn all() -> Vec<Ends> {
-    vec![cell(), other_seqlock(), arc_swap(), left_right(), rw_lock(), queue(), triple_buffer()]
-}
+/// What makes each rival anew.
+pub const ALL: [fn() -> Ends; 7] =
+    [cell, other_seqlock, arc_swap, left_right, rw_lock, queue, triple_buffer];
 
 fn cell() -> Ends {
     let cell = Arc::new(AtomicCell::new(Best::default()));

@@ -6,12 +6,11 @@ use gapless_book::event::{
 };
 use gapless_book::local::{CrossedPolicy, LocalBook, Policy, Reason, State};
 use gapless_book::publish::{
-    AtomicU64, ChangeKind, ChangeSet, Changes, Config, Depth, Heap, LayoutError, NotLive,
-    Publisher, ReadError, Reader, RefreshError, Region, Replica,
+    AtomicU64, Best, ChangeKind, ChangeSet, Changes, Config, Depth, Heap, LayoutError, NotLive,
+    Publisher, ReadError, Reader, RefreshError, Region, Replica, Status,
 };
 use gapless_book::sequence::{Bridge, Chain, Rule};
 use proptest::prelude::*;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -120,6 +119,10 @@ impl Line {
         assert_eq!(top.status, shown.status);
         assert_eq!(top.bid, self.book.last_known().best_bid());
         assert_eq!(top.ask, self.book.last_known().best_ask());
+        let Status { state, reason, epoch, scales, seq, published_ns, .. } = top.status;
+        let (bid, ask) = (top.bid, top.ask);
+        let best = Best { state, reason, epoch, scales, seq, published_ns, bid, ask };
+        assert_eq!(self.reader.last_known_best(), Ok(best));
         let few = self.reader.last_known_depth(3).unwrap();
         assert_eq!(few.bids[..], shown.bids[..shown.bids.len().min(3)]);
         assert_eq!(few.asks[..], shown.asks[..shown.asks.len().min(3)]);
@@ -127,10 +130,12 @@ impl Line {
         let (state, reason) = (shown.status.state, shown.status.reason);
         if state == State::Live {
             assert_eq!(self.reader.top(self.now_ns), Ok(top));
+            assert_eq!(self.reader.best(self.now_ns), Ok(best));
             assert_eq!(self.reader.depth(config.depth, self.now_ns), Ok(shown));
         } else {
             let refused = Err(ReadError::NotLive(NotLive { state, reason, age_ns: 0 }));
             assert_eq!(self.reader.top(self.now_ns), refused);
+            assert_eq!(self.reader.best(self.now_ns).map(|_| top), refused);
             assert_eq!(self.reader.depth(1, self.now_ns).map(|depth| depth.bids.len()), {
                 Err(ReadError::NotLive(NotLive { state, reason, age_ns: 0 }))
             });
@@ -427,6 +432,7 @@ fn a_silent_writer_is_stale_after_the_bound_and_not_before() {
     assert!(line.reader.top(last + bound).is_ok());
     for found in [
         not_live(line.reader.top(last + bound + 1)),
+        not_live(line.reader.best(last + bound + 1)),
         not_live(line.reader.depth(1, last + bound + 1)),
     ] {
         assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
@@ -487,73 +493,18 @@ fn a_writer_that_died_inside_a_write_is_busy_and_then_silent() {
 #[test]
 fn every_version_is_of_another_publication() {
     let mut line = live();
-    let before = line.reader.version();
+    let versions = |line: &Line| (line.reader.version(), line.reader.top_version());
+    let before = versions(&line);
     line.step(&Command::Delta { levels: vec![], lost: false, decimals: 0 });
-    let published = line.reader.version();
-    assert!(published > before);
+    let published = versions(&line);
+    assert!(published.0 > before.0 && published.1 > before.1);
     line.publisher.close(line.now_ns);
-    let closed = line.reader.version();
-    assert!(closed > published);
+    let closed = versions(&line);
+    assert!(closed.0 > published.0 && closed.1 > published.1);
     line.publisher.publish(&line.book, line.now_ns);
-    assert_eq!(line.reader.version(), closed, "nothing is published after the end");
-}
-
-/// What a reader that waits finds whenever the version has changed.
-struct Waiter {
-    reader: Reader<Arc<Heap>>,
-    changes: Changes<Arc<Heap>>,
-    replica: Replica<Arc<Heap>>,
-    version: u64,
-    /// Stamps of publication that depth, log and replica had when it woke.
-    found: Vec<[i64; 3]>,
-}
-
-impl Waiter {
-    fn look(&mut self) {
-        let version = self.reader.version();
-        if version == self.version {
-            return;
-        }
-        self.version = version;
-        let depth = self.reader.last_known_depth(1).map_or(-1, |depth| depth.status.published_ns);
-        let mut set = ChangeSet::default();
-        let read = self.changes.read(&mut set) == Ok(true);
-        let logged = if read { set.status.published_ns } else { -1 };
-        let _ = self.replica.refresh();
-        let copied = self.replica.last_known().map_or(-1, |known| known.status.published_ns);
-        self.found.push([depth, logged, copied]);
-    }
-}
-
-/// Memory in which a reader looks each time that the writer turns to another part of it.
-struct Watched(Arc<Heap>, RefCell<Option<Waiter>>);
-
-impl Region for Watched {
-    fn words(&self) -> &[AtomicU64] {
-        self.1.borrow_mut().iter_mut().for_each(Waiter::look);
-        self.0.words()
-    }
-}
-
-#[test]
-fn who_waits_for_a_version_finds_all_that_was_published_with_it() {
-    let config = Config::default();
-    let heap = Arc::new(Heap::new(config.words().unwrap()));
-    let watched = Watched(heap.clone(), RefCell::new(None));
-    let mut publisher = Publisher::create(watched, &config, 7, 0).unwrap();
-    let book = LocalBook::new(Rule::new(Chain::Linked, Bridge::InStream), Policy::default());
-    let reader = Reader::attach(heap).unwrap();
-    let (changes, replica) = (reader.changes(), reader.replica());
-    let version = reader.version();
-    let waiter = Waiter { reader, changes, replica, version, found: Vec::new() };
-    *publisher.region().1.borrow_mut() = Some(waiter);
-    publisher.publish(&book, 1);
-    publisher.publish(&book, 2);
-    publisher.close(3);
-    let mut watched = publisher.region().1.borrow_mut();
-    let waiter = watched.as_mut().unwrap();
-    waiter.look();
-    assert_eq!(waiter.found, [[1; 3], [2; 3], [3; 3]]);
+    assert_eq!(versions(&line), closed, "nothing is published after the end");
+    die_inside(&line, 16);
+    assert_eq!(versions(&line), closed, "what is being written is not there yet");
 }
 
 #[test]

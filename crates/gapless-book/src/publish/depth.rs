@@ -8,7 +8,7 @@
 
 use super::layout::DepthWords;
 use super::seqlock::{self, Busy, Lock, get, put};
-use super::status::{Status, StatusWords};
+use super::status::{self, Status, StatusWords};
 use super::sync::AtomicU64;
 use super::view::View;
 use crate::book::{Book, Change, Levels};
@@ -72,36 +72,40 @@ impl DepthWriter {
         (self.bids.is_lost, self.asks.is_lost) = (true, true);
     }
 
-    /// Replaces what is shown.
-    #[inline]
-    pub(super) fn store(&mut self, words: DepthWords<'_>, status: &StatusWords, book: &Book) {
-        // Found before the lock opens, so that readers wait for the stores alone.
+    /// Looks up what is to be shown of the book.
+    #[inline(always)]
+    pub(super) fn find(&mut self, book: &Book) {
         self.bids.find(book.side(Side::Bid));
         self.asks.find(book.side(Side::Ask));
-        let [lock, .., counts, _] = words.head;
-        self.lock.open(lock);
-        put_status(words, status);
-        self.bids.store(words.bids);
-        self.asks.store(words.asks);
-        put(counts, self.bids.len as u64 | (self.asks.len as u64) << 32);
-        self.lock.close(lock);
     }
 
-    /// Replaces the status alone: levels that changed since the last [`DepthWriter::store`] belong
-    /// to a message that was not published.
-    pub(super) fn store_status(&mut self, words: DepthWords<'_>, status: &StatusWords) {
+    /// Holds readers back until the next [`DepthWriter::store`].
+    #[inline(always)]
+    pub(super) fn hold(&self, words: DepthWords<'_>) {
         let [lock, ..] = words.head;
         self.lock.open(lock);
-        put_status(words, status);
+    }
+
+    /// Replaces what is shown: by what was found, or only the status, if the levels that changed
+    /// since the last time belong to a message that is not published. The first word of the status
+    /// is stored only if it is another than before.
+    #[inline(always)]
+    pub(super) fn store(
+        &mut self,
+        words: DepthWords<'_>,
+        status: &StatusWords,
+        (has_turned, has_levels): (bool, bool),
+    ) {
+        let [lock, standing, seq, recv, venue, published, counts, _] = words.head;
+        self.lock.open(lock);
+        status::put_words([standing, seq, recv, venue, published], status, has_turned);
+        if has_levels {
+            self.bids.store(words.bids);
+            self.asks.store(words.asks);
+            put(counts, self.bids.len as u64 | (self.asks.len as u64) << 32);
+        }
         self.lock.close(lock);
     }
-}
-
-#[inline(always)]
-fn put_status(words: DepthWords<'_>, status: &StatusWords) {
-    let [_, standing, seq, recv, venue, published, ..] = words.head;
-    let status_words = [standing, seq, recv, venue, published];
-    status_words.into_iter().zip(status).for_each(|(word, value)| put(word, *value));
 }
 
 /// Edits of a side after which finding its levels anew costs no more.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pair 0   header        what was built: sizes, bounds, incarnation; written once
-//! pair 1   top           lock, status, best bid and ask, number, stamps
+//! pair 1   top           lock, state, number, stamp, best bid and ask │ the other stamps
 //! pair 2   heartbeat     the writer's last sign of life; the number of the last publication
 //! …        depth         lock, status, counts │ N bids │ N asks
 //! …        log           intent │ tail │ latest checkpoint │ ring of records
@@ -25,7 +25,7 @@ const MAGIC: u64 = u64::from_be_bytes(*b"gapless\x01");
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 /// Every change of what a word means changes this text, and by its hash the layout's name.
 const DESCRIPTION: &str = "header: magic layout order words depth ring levels silent incarnation; \
-    top: lock standing seq recv bid.price bid.qty ask.price ask.qty venue published; \
+    top: lock standing seq published bid.price bid.qty ask.price ask.qty recv venue; \
     beat: ns version; depth: lock standing seq recv venue published counts | bids | asks; \
     log: intent | tail | latest | kind.bids.asks standing seq recv venue published levels; \
     checkpoint: lock place counts | bids | asks";
@@ -123,7 +123,6 @@ pub(super) const DEPTH_HEAD: usize = LINE;
 pub(super) struct Layout {
     pub config: Config,
     pub words: usize,
-    depth: usize,
     /// Words of one side of the depth.
     side: usize,
     log: usize,
@@ -145,6 +144,7 @@ pub(super) struct DepthWords<'a> {
 impl Layout {
     const TOP: usize = PAIR;
     const BEAT: usize = 2 * PAIR;
+    const DEPTH: usize = Self::BEAT + PAIR;
     /// Intent, tail and latest checkpoint, each in a pair of lines of its own.
     const LOG_HEAD: usize = 3 * PAIR;
 
@@ -167,16 +167,15 @@ impl Layout {
 
     /// Puts the parts one after another.
     const fn place(config: &Config) -> Self {
-        let depth = Self::BEAT + PAIR;
         let side = (2 * config.depth).next_multiple_of(LINE);
-        let log = (depth + DEPTH_HEAD + 2 * side).next_multiple_of(PAIR);
+        let log = (Self::DEPTH + DEPTH_HEAD + 2 * side).next_multiple_of(PAIR);
         let slots = 2 * config.ring;
         let checkpoints = log + Self::LOG_HEAD + slots;
         let whole_side = (2 * config.levels).next_multiple_of(LINE);
         let buffer = CHECKPOINT_HEAD + 2 * whole_side;
         let end = if slots == 0 { log } else { checkpoints + 2 * buffer };
         let words = end.next_multiple_of(PAIR);
-        Self { config: *config, words, depth, side, log, slots, checkpoints, whole_side }
+        Self { config: *config, words, side, log, slots, checkpoints, whole_side }
     }
 
     /// Best bid and ask with their status; the lock first.
@@ -200,7 +199,7 @@ impl Layout {
     /// The best levels of both sides.
     #[inline(always)]
     pub(super) fn depth<'a>(&self, words: &'a [AtomicU64]) -> Option<DepthWords<'a>> {
-        let (head, levels) = words.get(self.depth..)?.split_first_chunk()?;
+        let (head, levels) = words.get(Self::DEPTH..)?.split_first_chunk()?;
         let (bids, rest) = levels.split_at_checked(self.side)?;
         Some(DepthWords { head, bids, asks: rest.get(..self.side)? })
     }

@@ -59,5 +59,5 @@ pub use replica::{FullDepth, RefreshError, Replica};
 pub use seqlock::{Busy, RETRIES_MAX};
 pub use status::Status;
 pub use sync::AtomicU64;
-pub use top::Top;
+pub use top::{Best, Top};
 pub use view::{Fill, Imbalance, View};

@@ -7,10 +7,11 @@
 
 use super::checkpoint::{self, BufferWords, CheckpointWords, CheckpointWriter};
 use super::ring::{self, RingWords, RingWriter};
-use super::seqlock::{self, Lock, get, put};
+use super::seqlock::{self, Lock, News, get, put};
 use super::sync::{AtomicU64, Site, is_seen_without};
 use super::{
-    Busy, Config, Heap, LatestReader, LayoutError, Publisher, RECORD_WORDS, Reader, latest,
+    Busy, ChangeSet, Config, Heap, LatestReader, LayoutError, Publisher, RECORD_WORDS, RING_MIN,
+    Reader, latest,
 };
 use crate::book::Book;
 use crate::event::{BookKind, BookMessage, Level, Scales, SeqInfo};
@@ -262,9 +263,11 @@ fn who_attaches_while_a_publication_is_made_finds_all_of_it_or_nothing() {
 fn who_sees_the_version_of_a_publication_finds_what_was_published() {
     holds_thanks_to(&[Site::VersionWrite, Site::VersionRead], || {
         explore(|| {
-            let region = region();
-            let mut publisher = Publisher::create(region.clone(), &SMALLEST, 1, 0).unwrap();
+            let config = Config { ring: RING_MIN, ..SMALLEST };
+            let region = Arc::new(Heap::new(config.words().unwrap()));
+            let mut publisher = Publisher::create(region.clone(), &config, 1, 0).unwrap();
             let reader = Reader::attach(region).unwrap();
+            let (mut changes, mut set) = (reader.changes(), ChangeSet::default());
             let before = reader.version();
             let writing = spawn(move || {
                 publisher.close(1);
@@ -274,8 +277,9 @@ fn who_sees_the_version_of_a_publication_finds_what_was_published() {
                 if reader.version() != before {
                     let top = reader.last_known_top().expect("no write is on its way");
                     let depth = reader.last_known_depth(1).expect("no write is on its way");
-                    let reasons = [top.status.reason, depth.status.reason];
-                    assert_eq!(reasons, [Reason::Closed; 2]);
+                    assert_eq!(changes.read(&mut set), Ok(true));
+                    let statuses = [top.status, depth.status, set.status];
+                    assert_eq!(statuses.map(|status| status.reason), [Reason::Closed; 3]);
                 }
             });
             writing.join().unwrap();
@@ -287,16 +291,26 @@ fn who_sees_the_version_of_a_publication_finds_what_was_published() {
 /// Two blocks of one word, which say 1 from the same news on.
 type Two = [[AtomicU64; 2]; 2];
 
+struct Block<'a> {
+    lock: Lock,
+    words: &'a [AtomicU64; 2],
+}
+
+impl News for Block<'_> {
+    fn hold(&mut self) {
+        self.lock.open(&self.words[0]);
+    }
+
+    fn tell(&mut self) {
+        self.lock.open(&self.words[0]);
+        put(&self.words[1], 1);
+        self.lock.close(&self.words[0]);
+    }
+}
+
 fn tell_both([outer, inner]: &Two) {
-    let store = |lock: &mut Lock, [word, news]: &[AtomicU64; 2]| {
-        lock.open(word);
-        put(news, 1);
-        lock.close(word);
-    };
-    let hold = |lock: &mut Lock| lock.open(&outer[0]);
-    let store_inner = || store(&mut Lock::default(), inner);
-    let outer_lock = &mut Lock::default();
-    seqlock::put_both(true, outer_lock, hold, |lock| store(lock, outer), store_inner);
+    let block = |words| Block { lock: Lock::default(), words };
+    seqlock::tell_both(true, block(outer), block(inner));
 }
 
 #[test]

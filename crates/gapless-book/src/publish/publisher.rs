@@ -2,11 +2,11 @@
 
 use super::depth::DepthWriter;
 use super::history::History;
-use super::layout::{Config, Layout, LayoutError};
+use super::layout::{Config, Layout, LayoutError, TopWords};
 use super::region::Region;
-use super::seqlock;
+use super::seqlock::{self, News};
 use super::status::{self, Status};
-use super::sync::{Ordering, Site, order};
+use super::sync::{AtomicU64, Ordering, Site, order};
 use super::top::{Shown, TopWriter};
 use crate::book::{Book, Change, Observer};
 use crate::event::{Level, Side};
@@ -65,11 +65,9 @@ impl<R: Region> Publisher<R> {
             version: 0,
             is_closed: false,
         };
-        publisher.show(last, None);
+        publisher.turn(None);
         // Zero may be later than now on the clock that is used.
         publisher.beat(now_ns);
-        publisher.record_status();
-        publisher.announce();
         publisher.layout.write(publisher.region.words(), incarnation)?;
         Ok(publisher)
     }
@@ -85,21 +83,26 @@ impl<R: Region> Publisher<R> {
             return;
         }
         let levels = book.last_known();
+        let snapshots = book.counters().snapshots;
+        let is_same = status::generation(book) == status::generation_of(&self.last.status);
+        if !is_same || snapshots != self.snapshots {
+            self.forget(snapshots);
+        }
+        // Before anything else is read, so that it stays in registers until it is stored.
+        self.depth.find(levels);
         let (bid, ask) = (levels.best_bid(), levels.best_ask());
         let is_crossed = bid.zip(ask).is_some_and(|(bid, ask)| bid.price >= ask.price);
         let status = status::words(book, is_crossed, now_ns);
-        let snapshots = book.counters().snapshots;
-        let is_same = status::generation(&status) == status::generation(&self.last.status);
-        if !is_same || snapshots != self.snapshots {
-            // Levels went, or were scaled, that nobody was told of.
-            self.snapshots = snapshots;
-            self.depth.all_changed();
-            self.history.all_changed();
-        }
         let (bid, ask) = (bid.unwrap_or_default(), ask.unwrap_or_default());
         self.show(Shown { status, bid, ask }, Some(levels));
-        self.record(levels);
-        self.announce();
+    }
+
+    /// Levels went, or were scaled, that nobody was told of.
+    #[cold]
+    fn forget(&mut self, snapshots: u64) {
+        self.snapshots = snapshots;
+        self.depth.all_changed();
+        self.history.all_changed();
     }
 
     /// What is published next is another book than before: none of its changes were noted.
@@ -124,8 +127,6 @@ impl<R: Region> Publisher<R> {
             let last = Status::decode(self.last.status);
             let status = Status { state, reason, published_ns: now_ns, ..last }.encode();
             self.show(Shown { status, ..self.last }, None);
-            self.record_status();
-            self.announce();
         }
     }
 
@@ -140,69 +141,99 @@ impl<R: Region> Publisher<R> {
         &self.region
     }
 
-    /// Appends to the log what was noted since the last publication.
-    #[inline]
-    fn record(&mut self, book: &Book) {
-        let words = self.region.words();
-        let logged = self.layout.ring(words).zip(self.layout.checkpoints(words));
-        if let Some((ring, checkpoints)) = logged {
-            self.history.record(ring, checkpoints, &self.last.status, book);
-        }
-    }
-
-    /// Appends a status of which no level knows.
-    fn record_status(&mut self) {
-        if let Some(ring) = self.layout.ring(self.region.words()) {
-            self.history.record_status(ring, &self.last.status);
-        }
-    }
-
-    /// Tells those who wait: after everything of a publication, so that whoever is woken finds it.
+    /// Replaces what is shown; `None` leaves the levels as they are.
     #[inline(always)]
-    fn announce(&mut self) {
-        self.version += 1;
-        if let Some(version) = Layout::version(self.region.words()) {
-            // Pairs with the load in `Reader::version`.
-            version.store(self.version, order(Site::VersionWrite, Ordering::Release));
-        }
-    }
-
-    /// Replaces what is shown; `None` leaves the depth's levels as they are.
-    #[inline(always)]
-    fn show(&mut self, shown: Shown, levels: Option<&Book>) {
+    fn show(&mut self, shown: Shown, book: Option<&Book>) {
         let ([standing, ..], [last, ..]) = (&shown.status, &self.last.status);
-        if standing == last {
-            self.show_both(false, shown, levels);
+        let has_turned = standing != last;
+        self.last = shown;
+        if has_turned {
+            self.turn(book);
         } else {
-            self.turn(shown, levels);
+            self.show_all(false, shown, book);
         }
     }
 
+    /// Takes nothing by reference that the way of every message would have to put into memory.
     #[cold]
-    fn turn(&mut self, shown: Shown, levels: Option<&Book>) {
-        self.show_both(true, shown, levels);
+    fn turn(&mut self, book: Option<&Book>) {
+        self.show_all(true, self.last, book);
     }
 
+    /// Stores everything, best bid and ask first.
+    ///
+    /// A load behind stores to lines that readers hold may wait for all of them (it does if one of
+    /// them has its address in the last twelve bits), and so does a store once there are more than
+    /// the processor has room for. So little is done between them that could have been done before.
     #[inline(always)]
-    fn show_both(&mut self, turned: bool, shown: Shown, levels: Option<&Book>) {
-        let words = self.region.words();
-        let (Some(top_words), Some(depth_words)) = (Layout::top(words), self.layout.depth(words))
-        else {
+    fn show_all(&mut self, has_turned: bool, shown: Shown, book: Option<&Book>) {
+        let (words, layout) = (self.region.words(), &self.layout);
+        let (Some(top), Some(version)) = (Layout::top(words), Layout::version(words)) else {
             return;
         };
-        self.last = shown;
-        let depth = &mut self.depth;
+        let top = TopNews { writer: &mut self.top, words: top, shown: &shown, has_turned };
+        let has = (has_turned, book.is_some());
+        let depth = DepthNews { writer: &mut self.depth, layout, words, shown: &shown, has };
         // A reader that one has told that the book is not live is not told otherwise by the other.
-        seqlock::put_both(
-            turned,
-            &mut self.top,
-            |held| held.hold(top_words),
-            |top| top.store(top_words, &shown),
-            || match levels {
-                Some(book) => depth.store(depth_words, &shown.status, book),
-                None => depth.store_status(depth_words, &shown.status),
-            },
-        );
+        seqlock::tell_both(has_turned, top, depth);
+        let log = layout.ring(words).zip(layout.checkpoints(words));
+        let status = &self.last.status;
+        match (log, book) {
+            (Some((ring, checkpoints)), Some(book)) => {
+                self.history.record(ring, checkpoints, status, book);
+            }
+            // A status of which no level knows.
+            (Some((ring, _)), None) => self.history.record_status(ring, status),
+            (None, _) => {}
+        }
+        // Tells those who wait: after everything else, so that whoever is woken finds it.
+        self.version += 1;
+        // Pairs with the load in `Reader::version`.
+        version.store(self.version, order(Site::VersionWrite, Ordering::Release));
+    }
+}
+
+struct TopNews<'a> {
+    writer: &'a mut TopWriter,
+    words: &'a TopWords,
+    shown: &'a Shown,
+    has_turned: bool,
+}
+
+impl News for TopNews<'_> {
+    #[inline(always)]
+    fn hold(&mut self) {
+        self.writer.hold(self.words);
+    }
+
+    #[inline(always)]
+    fn tell(&mut self) {
+        self.writer.store(self.words, self.shown, self.has_turned);
+    }
+}
+
+struct DepthNews<'a> {
+    writer: &'a mut DepthWriter,
+    layout: &'a Layout,
+    words: &'a [AtomicU64],
+    shown: &'a Shown,
+    /// Turned; levels.
+    has: (bool, bool),
+}
+
+impl News for DepthNews<'_> {
+    #[inline(always)]
+    fn hold(&mut self) {
+        if let Some(words) = self.layout.depth(self.words) {
+            self.writer.hold(words);
+        }
+    }
+
+    #[inline(always)]
+    fn tell(&mut self) {
+        if let Some(words) = self.layout.depth(self.words) {
+            self.writer.store(words, &self.shown.status, self.has);
+        }
     }
 }
 

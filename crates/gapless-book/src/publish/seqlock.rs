@@ -45,30 +45,45 @@ impl core::error::Error for Busy {}
 /// The writer's side of a lock. There is one; it is not `Clone`.
 #[derive(Debug, Default)]
 pub(super) struct Lock {
-    /// What the shared word says; odd while the block is being written.
+    /// Even: what the shared word says while the block is whole. One more while it is written.
     value: u64,
 }
 
 impl Lock {
-    /// Content may be stored from here on.
+    /// Content may be stored from here on. A block that is open stays so.
     #[inline(always)]
-    pub(super) fn open(&mut self, word: &AtomicU64) {
-        // A write that was abandoned (a panic in between) left it odd: it stays so.
-        self.value = (self.value + 1) | 1;
+    pub(super) fn open(&self, word: &AtomicU64) {
         if taken(Site::LockOdd) {
-            word.store(self.value, Ordering::Relaxed);
+            word.store(self.value + 1, Ordering::Relaxed);
         }
         // Pairs with the fence in `read`: who sees content from here on sees the odd value.
         fence(Site::LockWriteFence, Ordering::Release);
     }
 
-    /// The content is whole.
+    /// The content is whole. (A write that was abandoned before, by a panic, left the word odd, and
+    /// the next one opens it with the same value.)
     #[inline(always)]
     pub(super) fn close(&mut self, word: &AtomicU64) {
-        self.value += 1;
+        self.value += 2;
         // Pairs with the first load in `read`.
         word.store(self.value, order(Site::LockEven, Ordering::Release));
     }
+}
+
+/// Number of the last whole content.
+#[inline(always)]
+pub(super) fn edition(word: &AtomicU64) -> u64 {
+    // Orders nothing: who then reads the block looks at the word again, and no older value of it.
+    word.load(Ordering::Relaxed) >> 1
+}
+
+/// A block with what it is to say next.
+pub(super) trait News {
+    /// Holds readers of the block back until [`News::tell`].
+    fn hold(&mut self);
+
+    /// Replaces what the block says.
+    fn tell(&mut self);
 }
 
 /// Stores news in two blocks, the `outer` one first.
@@ -76,21 +91,15 @@ impl Lock {
 /// If the news are of a kind that a reader who has met them in one block must not miss in the
 /// other, the outer block stays locked until both have them.
 #[inline(always)]
-pub(super) fn put_both<T>(
-    together: bool,
-    outer: &mut T,
-    hold: impl FnOnce(&mut T),
-    store: impl Fn(&mut T),
-    store_inner: impl FnOnce(),
-) {
+pub(super) fn tell_both(together: bool, mut outer: impl News, mut inner: impl News) {
     if together && taken(Site::Nesting) {
-        hold(outer);
+        outer.hold();
     } else {
-        store(outer);
+        outer.tell();
     }
-    store_inner();
+    inner.tell();
     if together {
-        store(outer);
+        outer.tell();
     }
 }
 

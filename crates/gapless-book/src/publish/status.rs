@@ -1,5 +1,7 @@
 //! What is said about levels, in the same publication as the levels: state, number, stamps.
 
+use super::seqlock::put;
+use super::sync::AtomicU64;
 use crate::event::{NO_TIME, Scales};
 use crate::local::{LocalBook, Reason, State};
 
@@ -89,6 +91,25 @@ pub(super) fn words(book: &LocalBook, is_crossed: bool, now_ns: i64) -> StatusWo
     [standing, seq as u64, times.recv_ns as u64, times.venue_ns as u64, now_ns as u64]
 }
 
+/// Stores a status; its first word, which seldom changes, only if it has.
+///
+/// Word by word: an array that is put together in memory and then copied stalls on its own stores.
+#[inline(always)]
+pub(super) fn put_words(
+    [standing, seq, recv, venue, published]: [&AtomicU64; STATUS_WORDS],
+    status: &StatusWords,
+    has_turned: bool,
+) {
+    let [standing_word, seq_word, recv_word, venue_word, published_word] = *status;
+    if has_turned {
+        put(standing, standing_word);
+    }
+    put(seq, seq_word);
+    put(recv, recv_word);
+    put(venue, venue_word);
+    put(published, published_word);
+}
+
 #[inline(always)]
 fn standing(state: State, reason: Reason, scales: Scales, epoch: u32) -> u64 {
     u64::from(state as u8)
@@ -98,9 +119,16 @@ fn standing(state: State, reason: Reason, scales: Scales, epoch: u32) -> u64 {
         | u64::from(epoch) << 32
 }
 
-/// What of a status word stays as long as levels are edited and not replaced: scales and epoch.
+/// What of a status stays as long as levels are edited and not replaced: scales and epoch.
 #[inline(always)]
-pub(super) const fn generation([standing, ..]: &StatusWords) -> u64 {
+pub(super) fn generation(book: &LocalBook) -> u64 {
+    let standing = standing(State::Syncing, Reason::None, book.last_known().scales(), book.epoch());
+    standing >> 16
+}
+
+/// The same of a status as it is published.
+#[inline(always)]
+pub(super) const fn generation_of([standing, ..]: &StatusWords) -> u64 {
     *standing >> 16
 }
 

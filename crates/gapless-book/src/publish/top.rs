@@ -1,18 +1,41 @@
 //! The best bid and ask with their status, in one pair of cache lines.
 //!
-//! The first line has all that a strategy acts on; what it only records (the venue's stamp and the
-//! stamp of publication) is in the second, which the processor fetches along with the first.
+//! The first line has all that a strategy acts on: its reader takes one line from the writer's core,
+//! and a second one costs half a round trip between the cores more. The second has what is only
+//! recorded: the stamps of receipt and of the venue.
 
 use super::layout::TopWords;
 use super::seqlock::{self, Busy, Lock, get, put};
-use super::status::{Status, StatusWords};
-use crate::event::Level;
+use super::status::{self, Status, StatusWords};
+use crate::event::{Level, Scales};
+use crate::local::{Reason, State};
 
 /// Best bid and ask with their status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Top {
     /// What may be thought of the levels.
     pub status: Status,
+    /// Highest bid; `None` if there is no bid.
+    pub bid: Option<Level>,
+    /// Lowest ask; `None` if there is no ask.
+    pub ask: Option<Level>,
+}
+
+/// Best bid and ask with what must be known to act on them: the part of [`Top`] in its first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Best {
+    /// What may be thought of the levels.
+    pub state: State,
+    /// Why they are not live; [`Reason::None`] if they are.
+    pub reason: Reason,
+    /// Counts the snapshots that replaced the book.
+    pub epoch: u32,
+    /// Decimals of prices and sizes.
+    pub scales: Scales,
+    /// As [`Status::seq`].
+    pub seq: Option<i64>,
+    /// As [`Status::published_ns`].
+    pub published_ns: i64,
     /// Highest bid; `None` if there is no bid.
     pub bid: Option<Level>,
     /// Lowest ask; `None` if there is no ask.
@@ -36,20 +59,18 @@ pub(super) struct TopWriter {
 impl TopWriter {
     /// Holds readers back until the next [`TopWriter::store`].
     #[inline(always)]
-    pub(super) fn hold(&mut self, words: &TopWords) {
+    pub(super) fn hold(&self, words: &TopWords) {
         let [lock, ..] = words;
         self.lock.open(lock);
     }
 
-    /// Replaces what is shown.
+    /// Replaces what is shown; the first word of the status only if it is another than before.
     #[inline(always)]
-    pub(super) fn store(&mut self, words: &TopWords, shown: &Shown) {
-        let [lock, standing, seq, recv, bid_price, bid_qty, ask_price, ask_qty, venue, published] =
+    pub(super) fn store(&mut self, words: &TopWords, shown: &Shown, has_turned: bool) {
+        let [lock, standing, seq, published, bid_price, bid_qty, ask_price, ask_qty, recv, venue] =
             words;
         self.lock.open(lock);
-        // Every message changes words of both lines, so that sparing stores would spare nothing.
-        let status_words = [standing, seq, recv, venue, published];
-        status_words.into_iter().zip(shown.status).for_each(|(word, value)| put(word, value));
+        status::put_words([standing, seq, recv, venue, published], &shown.status, has_turned);
         put(bid_price, shown.bid.price as u64);
         put(bid_qty, shown.bid.qty as u64);
         put(ask_price, shown.ask.price as u64);
@@ -67,11 +88,31 @@ fn level_of(price: u64, qty: u64) -> Option<Level> {
 #[inline]
 pub(super) fn read(words: &TopWords) -> Result<Top, Busy> {
     let [lock, content @ ..] = words;
-    let [standing, seq, recv, bid_price, bid_qty, ask_price, ask_qty, venue, published] =
+    let [standing, seq, published, bid_price, bid_qty, ask_price, ask_qty, recv, venue] =
         seqlock::read(lock, || content.each_ref().map(get))?;
     Ok(Top {
         status: Status::decode([standing, seq, recv, venue, published]),
         bid: level_of(bid_price, bid_qty),
         ask: level_of(ask_price, ask_qty),
     })
+}
+
+/// Copies the first line of what is shown.
+#[inline]
+pub(super) fn read_best(words: &TopWords) -> Result<Best, Busy> {
+    let [lock, standing, seq, published, bid_price, bid_qty, ask_price, ask_qty, ..] = words;
+    let content = [standing, seq, published, bid_price, bid_qty, ask_price, ask_qty];
+    let [standing, seq, published, bid_price, bid_qty, ask_price, ask_qty] =
+        seqlock::read(lock, || content.map(get))?;
+    // The other stamps of a status are words like any other, and not looked at.
+    let Status { state, reason, epoch, scales, seq, published_ns, .. } =
+        Status::decode([standing, seq, 0, 0, published]);
+    let (bid, ask) = (level_of(bid_price, bid_qty), level_of(ask_price, ask_qty));
+    Ok(Best { state, reason, epoch, scales, seq, published_ns, bid, ask })
+}
+
+/// When what is shown was published, whole or not.
+#[inline]
+pub(super) fn published_ns([_, _, _, published, ..]: &TopWords) -> i64 {
+    get(published) as i64
 }
