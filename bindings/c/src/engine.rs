@@ -169,7 +169,7 @@ fn make(
         let invalid =
             |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
         let made = begin(config::read(&text).map_err(invalid)?)?;
-        handles::give(place, RwLock::new(made))
+        handles::give(place, Box::new(RwLock::new(made)))
     })
 }
 

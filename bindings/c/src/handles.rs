@@ -65,7 +65,7 @@ macro_rules! kinds {
 
 kinds! {
     /// Calls that stop or change an engine wait for those that ask it, and the other way round.
-    Engine: gapless_engine => RwLock<Engine>;
+    Engine: gapless_engine => Box<RwLock<Engine>>;
     Reader: gapless_reader => BookReader;
     /// Calls on one of these take turns; they are much larger than the others.
     Changes: gapless_changes => Box<Mutex<Follower>>;
