@@ -3,7 +3,7 @@
 
 use gapless_book::event::{Level, Scales};
 use gapless_tests::level_texts::{self, SHAPES};
-use gapless_venues::kernel::{Arrays, FrameBuf, Isa, Shape, levels};
+use gapless_venues::kernel::{Arrays, Between, FrameBuf, Isa, Shape, both, levels};
 use proptest::prelude::*;
 
 /// What every kernel makes of the array at `lead` in a frame: where it ends and its levels.
@@ -30,6 +30,58 @@ fn check(shape: Shape, scales: Scales, text: &[u8], lead: usize) -> bool {
     let general = level_texts::general(shape, scales, array);
     assert_eq!(Some(levels), general, "{shape:?} {}", String::from_utf8_lossy(array));
     true
+}
+
+/// What stands between two arrays in these tests.
+const BETWEEN: &[u8] = b",\"a\":";
+
+/// Two arrays of pairs, the first at `lead`: what is read of them at once is what is read one after
+/// the other. Returns how many of the ways to read them at once did.
+fn check_both(scales: Scales, frame: &[u8], lead: usize) -> usize {
+    let mut buffer = FrameBuf::new();
+    let single = one_by_one(scales, frame, lead);
+    let between = Between::new(Shape::QuotedPairs, BETWEEN).unwrap();
+    let (shape, mut read) = (Shape::QuotedPairs, 0);
+    let ways = [Arrays::new(shape, scales), Arrays::ragged(shape, scales)];
+    for (isa, mut arrays) in Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays))) {
+        let mut out = Vec::new();
+        let found = both(isa, &mut arrays, buffer.fill(frame), lead, &between, &mut out);
+        let text = || String::from_utf8_lossy(frame);
+        let Some((first, end)) = found else {
+            assert!(out.is_empty(), "{} leaves something behind: {}", isa.name(), text());
+            continue;
+        };
+        assert_eq!(single, Some((first, end, out)), "{} differs on {}", isa.name(), text());
+        read += 1;
+    }
+    read
+}
+
+/// Levels of the first array, where the second one ends, and the levels of both.
+fn one_by_one(scales: Scales, frame: &[u8], lead: usize) -> Option<(usize, usize, Vec<Level>)> {
+    let mut buffer = FrameBuf::new();
+    let (frame, mut out) = (buffer.fill(frame), Vec::new());
+    let next = |at, out: &mut Vec<Level>| {
+        levels(Isa::PORTABLE, &mut Arrays::new(Shape::QuotedPairs, scales), frame, at, out)
+    };
+    let end = next(lead, &mut out)?;
+    let first = out.len();
+    frame.bytes().get(end..)?.strip_prefix(BETWEEN)?;
+    let end = next(end + BETWEEN.len(), &mut out)?;
+    Some((first, end, out))
+}
+
+/// Pairs of arrays as venues write them.
+fn pairs_of_arrays() -> Vec<(Scales, Vec<u8>)> {
+    let mut arrays = level_texts::arrays();
+    arrays.retain(|(shape, _, text)| *shape == Shape::QuotedPairs && text != "[]");
+    let mut pairs = Vec::new();
+    for (_, scales, first) in &arrays {
+        for (_, _, second) in arrays.iter().filter(|(_, other, _)| other == scales) {
+            pairs.push((*scales, [first.as_bytes(), BETWEEN, second.as_bytes()].concat()));
+        }
+    }
+    pairs
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -112,6 +164,46 @@ proptest! {
     ) {
         check(shape, scales, text.as_bytes(), lead);
         check(shape, scales, &damaged(text.as_bytes(), &damages), lead);
+    }
+
+    #[test]
+    fn two_arrays_at_once_are_what_each_is(
+        texts in (array(Shape::QuotedPairs), array(Shape::QuotedPairs)),
+        scales in scales(),
+        lead in 0usize..100,
+        damages in proptest::collection::vec(damage(), 0..4),
+    ) {
+        let text = [texts.0.as_bytes(), BETWEEN, texts.1.as_bytes()].concat();
+        let lead_text = b"x".repeat(lead);
+        check_both(scales, &[&lead_text, text.as_slice()].concat(), lead);
+        check_both(scales, &[&lead_text, damaged(&text, &damages).as_slice()].concat(), lead);
+    }
+}
+
+#[test]
+fn two_arrays_as_venues_write_them_are_read_at_once() {
+    let vectors = Isa::available().filter(|isa| isa.name() == "avx2").count();
+    for (scales, text) in pairs_of_arrays() {
+        let frame = [&[b'x'; 40], text.as_slice(), b"}"].concat();
+        let read = check_both(scales, &frame, 40);
+        let text = String::from_utf8_lossy(&text);
+        // What has more than sixteen bytes is nothing for vectors.
+        let is_long = text.split('"').any(|number| number.len() > 16);
+        assert!(read >= vectors || is_long, "{text}");
+    }
+}
+
+#[test]
+fn one_changed_byte_makes_no_difference_between_two_arrays_and_each() {
+    for (scales, text) in pairs_of_arrays() {
+        let text = [&[b'x'; 32], text.as_slice(), b"}"].concat();
+        for at in 32..text.len() {
+            for byte in *b"0123456789\".,[]{}:-a/" {
+                let mut text = text.clone();
+                text[at] = byte;
+                check_both(scales, &text, 32);
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use gapless_book::event::{Level, Scales};
 use gapless_tests::guard_page::{BEGINS, ENDS, GuardAllocator};
 use gapless_tests::level_texts;
-use gapless_venues::kernel::{Arrays, FrameBuf, Isa, PAD, Shape, levels};
+use gapless_venues::kernel::{Arrays, Between, FrameBuf, Isa, PAD, Shape, both, levels};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,21 @@ fn read(buffer: &FrameBuf, from: usize, shape: Shape, scales: Scales, lead: usiz
     let whole = buffer.frame();
     let frame = whole.slice(from, whole.len()).unwrap();
     let ways = [Arrays::new(shape, scales), Arrays::ragged(shape, scales)];
-    let ways = Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays)));
-    let mut answers = ways.map(|(isa, mut arrays)| {
+    let all = Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays)));
+    let mut answers = all.map(|(isa, mut arrays)| {
         let mut out: Vec<Level> = Vec::new();
         (levels(isa, &mut arrays, frame, lead, &mut out), out)
     });
     let first = answers.next().unwrap();
     assert!(answers.all(|answer| answer == first), "{shape:?}");
+    let Some(between) = Between::new(shape, BETWEEN) else { return };
+    for (isa, mut arrays) in Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays))) {
+        both(isa, &mut arrays, frame, lead, &between, &mut Vec::new());
+    }
 }
+
+/// What stands between two arrays that are read at once.
+const BETWEEN: &[u8] = b",\"a\":";
 
 /// A buffer of exactly `size` bytes with `frame` at its end, behind bytes that are no part of it;
 /// returns where the frame begins.
@@ -49,6 +56,22 @@ fn no_kernel_reads_beyond_the_padding_of_a_frame() {
                 // The end is fixed, so bytes after the array shift its alignment.
                 let tail = &[b']'; 64][..shift];
                 let frame = [&[b' '; 40], &text.as_bytes()[..cut], tail].concat();
+                let from = fill(&mut buffer, ENDS, &frame);
+                read(&buffer, from, shape, scales, 40);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_kernel_reads_beyond_the_padding_behind_two_arrays() {
+    let mut buffer = FrameBuf::new();
+    for (shape, scales, text) in level_texts::arrays() {
+        let text = [text.as_bytes(), BETWEEN, text.as_bytes()].concat();
+        for cut in (0..=text.len()).filter(|_| shape == Shape::QuotedPairs) {
+            for shift in 0..64 {
+                let tail = &[b'"'; 64][..shift];
+                let frame = [&[b' '; 40], &text[..cut], tail].concat();
                 let from = fill(&mut buffer, ENDS, &frame);
                 read(&buffer, from, shape, scales, 40);
             }

@@ -6,7 +6,7 @@
 
 use gapless_book::decimal::{Decimal, SCALE_MAX};
 use gapless_book::event::{BookKind, Level, Scales, SeqInfo};
-use gapless_venues::kernel::{Arrays, FrameBuf, Isa, Shape, levels};
+use gapless_venues::kernel::{Arrays, Between, FrameBuf, Isa, Shape, both, levels};
 use gapless_venues::scan::Value;
 use gapless_venues::scratch::{LevelForm, Scratch};
 
@@ -27,6 +27,7 @@ pub const WORDS: &[&str] = &[
     "00000000",
     "123456789012345",
     "0.00000001",
+    "]],\"a\":[[",
 ];
 
 const SHAPES: [(Shape, LevelForm); 4] = [
@@ -54,11 +55,41 @@ pub fn kernels(data: &[u8]) {
         (isa, end.map(|end| (end, out)))
     });
     let Some((_, first)) = answers.next() else { return };
+    two(shape, scales, &frame, lead);
     for (isa, other) in answers {
         assert_eq!(first, other, "{} differs on {shape:?} {scales:?}", isa.name());
     }
     if let Some((end, levels)) = first {
         assert_eq!(Some(levels), naive(form, scales, &frame[lead..end]), "{shape:?} {scales:?}");
+    }
+}
+
+/// What stands between two arrays that are read at once.
+const BETWEEN: &[u8] = b",\"a\":";
+
+/// Two arrays at once are what each of them is.
+fn two(shape: Shape, scales: Scales, frame: &[u8], lead: usize) {
+    let Some(between) = Between::new(shape, BETWEEN) else { return };
+    let mut buffer = FrameBuf::new();
+    let frame = buffer.fill(frame);
+    let ways = [Arrays::new(shape, scales), Arrays::ragged(shape, scales)];
+    for (isa, mut arrays) in Isa::available().flat_map(|isa| ways.map(|arrays| (isa, arrays))) {
+        let (mut out, mut each) = (Vec::new(), Vec::new());
+        let Some((first, end)) = both(isa, &mut arrays, frame, lead, &between, &mut out) else {
+            assert!(out.is_empty(), "{} leaves something behind", isa.name());
+            continue;
+        };
+        let mut next = |at| {
+            let mut arrays = Arrays::new(shape, scales);
+            let end = levels(Isa::PORTABLE, &mut arrays, frame, at, &mut each);
+            (end.expect("the portable kernel reads it too"), each.len())
+        };
+        let (middle, len) = next(lead);
+        assert_eq!(len, first, "{}", isa.name());
+        let behind = frame.bytes().get(middle..).unwrap_or_default();
+        assert!(behind.starts_with(BETWEEN), "{}", isa.name());
+        assert_eq!(next(middle + BETWEEN.len()).0, end, "{}", isa.name());
+        assert_eq!(each, out, "{} differs on {scales:?}", isa.name());
     }
 }
 

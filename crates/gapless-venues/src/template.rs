@@ -5,7 +5,7 @@
 //! only frames that differ from its own in those places, so every other byte means what the
 //! general parser found it to mean; one different byte, and the general parser decides again.
 
-use crate::kernel::{self, Arrays, Frame, Isa, Shape};
+use crate::kernel::{self, Arrays, Between, Frame, Isa, Shape};
 use crate::layout::Layout;
 use crate::swar::{self, above_nine};
 use gapless_book::event::{Level, Scales};
@@ -87,6 +87,11 @@ impl Fields {
     }
 
     #[inline]
+    fn set_levels(&mut self, slot: Slot, range: Range<usize>) {
+        if slot == Slot::Bids { self.bids = range } else { self.asks = range }
+    }
+
+    #[inline]
     pub(crate) fn set(&mut self, slot: Slot, number: i64) {
         let index = slot as usize;
         if let Some(place) = self.numbers.get_mut(index) {
@@ -130,6 +135,8 @@ struct Part {
     tail: Literal,
     /// The array that follows; the frame ends here if there is none.
     array: Option<Slot>,
+    /// What stands between that and the next one, if it has no number and is short.
+    between: Option<Between>,
     layout: Layout,
 }
 
@@ -140,6 +147,9 @@ pub struct Template {
     literals: Vec<u8>,
     parts: [Part; PARTS_MAX],
     arrays: Arrays,
+    /// Bytes behind the second array in the frame before: there the next one's end is looked for,
+    /// to see if it is empty.
+    behind: usize,
     tag: u32,
 }
 
@@ -168,6 +178,7 @@ impl Template {
             literals: Vec::new(),
             parts: Default::default(),
             arrays: Arrays::new(Shape::QuotedPairs, Scales::default()),
+            behind: 0,
             tag: 0,
         }
     }
@@ -184,11 +195,23 @@ impl Template {
         self.literals.clear();
         for part in &mut self.parts {
             part.pieces.clear();
-            part.array = None;
+            (part.array, part.between) = (None, None);
             part.layout.forget();
         }
         (self.arrays, self.tag) = (Arrays::new(shape, scales), tag);
-        self.cut(frame, marks).is_some()
+        self.cut(frame, marks).is_some() && {
+            self.join();
+            true
+        }
+    }
+
+    /// Notes what stands between the two arrays, if both may be read at once.
+    fn join(&mut self) {
+        let [first, second, _] = &mut self.parts;
+        if second.array.is_some() && second.pieces.is_empty() {
+            let text = second.tail.of(&self.literals);
+            first.between = text.and_then(|text| Between::new(self.arrays.shape, text));
+        }
     }
 
     /// Cuts the frame at the marks.
@@ -243,16 +266,27 @@ impl Template {
     fn read_parts(&mut self, isa: Isa, frame: Frame<'_>, out: &mut Vec<Level>) -> Option<Fields> {
         let mut fields = Fields { tag: self.tag, scales: self.arrays.scales, ..Fields::default() };
         let mut at = 0;
-        for part in &mut self.parts {
+        let (arrays, mut parts) = (&mut self.arrays, self.parts.iter_mut());
+        let behind = self.behind;
+        let joins = |_: &&Between| kernel::joins(isa) && !ends_empty(frame, behind);
+        while let Some(part) = parts.next() {
             at = match part.layout.read(isa, frame, at, &mut fields) {
                 Some(end) => end,
                 None => part.read(&self.literals, frame, at, &mut fields)?,
             };
             let Some(slot) = part.array else { break };
             let from = out.len();
-            at = kernel::levels(isa, &mut self.arrays, frame, at, out)?;
-            let range = from..out.len();
-            if slot == Slot::Bids { fields.bids = range } else { fields.asks = range }
+            if let Some(between) = part.between.as_ref().filter(joins)
+                && let Some((first, end)) = kernel::both(isa, arrays, frame, at, between, out)
+            {
+                fields.set_levels(slot, from..from + first);
+                fields.set_levels(parts.next()?.array?, from + first..out.len());
+                at = end;
+                continue;
+            }
+            at = kernel::levels(isa, arrays, frame, at, out)?;
+            fields.set_levels(slot, from..out.len());
+            self.behind = frame.len() - at;
         }
         (at == frame.len()).then_some(fields)
     }
@@ -277,6 +311,13 @@ impl Template {
     pub const fn set_scales(&mut self, scales: Scales) {
         self.arrays.scales = scales;
     }
+}
+
+/// Whether an empty array ends so many bytes before the frame's end.
+#[inline]
+fn ends_empty(frame: Frame<'_>, behind: usize) -> bool {
+    let bytes = frame.bytes();
+    bytes.get(..bytes.len().wrapping_sub(behind)).is_some_and(|bytes| bytes.ends_with(b"[]"))
 }
 
 /// Adds literal bytes; returns their place.
@@ -338,6 +379,11 @@ impl Part {
 }
 
 impl Literal {
+    /// Its bytes.
+    fn of(self, literals: &[u8]) -> Option<&[u8]> {
+        literals.get(self.start as usize..)?.get(..self.len as usize)
+    }
+
     /// The offset after the literal, which must stand at `at`.
     #[inline]
     fn compare(self, literals: &[u8], frame: Frame<'_>, at: usize) -> Option<usize> {

@@ -25,8 +25,9 @@ const NAME_END: usize = 40;
 /// Most ways to make a key of a frame; further ones replace each other in turn.
 const PREFIXES_MAX: usize = 16;
 
-/// Places for guesses.
-const GUESSES: usize = 512;
+/// Places for guesses, twice as many as templates: two kinds that share one push each other out of
+/// it for ever.
+const GUESSES: usize = 2 * TEMPLATES_MAX;
 
 /// Fewer bytes that count in every prefix say too little of a frame for a guess.
 const COMMON_MIN: u32 = 16;

@@ -10,6 +10,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod both;
 mod forms;
 mod frame;
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +30,8 @@ use gapless_book::event::{Level, Scales};
 #[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
+pub(crate) use both::joins;
+pub use both::{Between, both};
 pub use frame::{Frame, FrameBuf, PAD};
 pub(crate) use part::{CHUNK, Chunk, DIGITS, Digits, part};
 

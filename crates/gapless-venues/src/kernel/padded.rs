@@ -12,6 +12,7 @@
 //! written is refused here and read by [`super::avx2`].
 
 use super::avx2::join;
+use super::both::Between;
 use super::forms::{FORMS, TEXT_MAX};
 use super::spans::{LANES, LEAD};
 use super::{Frame, LEVELS_MAX, PAD};
@@ -66,6 +67,113 @@ pub(super) fn pairs(
     more(scan, &convert, &mut ends, (count, end), out)
 }
 
+/// As [`super::both()`], after the caller's checks. `None`: not so written, or more than a round.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+pub(super) fn both(
+    frame: Frame<'_>,
+    at: usize,
+    between: &Between,
+    scales: Scales,
+    out: &mut Vec<Level>,
+) -> Option<(usize, usize)> {
+    if frame.padded().get(at..at + 3)? != b"[[\"" {
+        return None;
+    }
+    let first = at + 3;
+    let (mut scan, mut turn) = (Scan::new(frame, first), Turn::default());
+    let text = scan.text()?;
+    let (falls, mut end) = scan.block_of_two(&text, &mut turn);
+    let convert = Convert::new(frame, text.decimals(falls)?, scales)?;
+    let mut ends = begun::<CAPACITY>(first);
+    note(ends.get_mut(1..)?.first_chunk_mut()?, first as u32, falls);
+    let mut noted = falls.count_ones() as usize;
+    while end.is_none() {
+        if noted >= ROUND {
+            return None;
+        }
+        let (base, text) = (scan.base as u32, scan.text()?);
+        let falls;
+        (falls, end) = scan.block_of_two(&text, &mut turn);
+        note(ends.get_mut(1 + noted..)?.first_chunk_mut()?, base, falls);
+        noted += falls.count_ones() as usize;
+    }
+    let joint = turn.joint(frame, &ends, noted, between)?;
+    convert.append::<true>(&ends, noted, true, joint, out)?;
+    let end = end.filter(|end| is_closed(frame, &ends, noted, *end) == Some(true))?;
+    Some((joint.level, end))
+}
+
+/// Where the first of two arrays ends, as far as it was scanned.
+#[derive(Default)]
+pub(super) struct Turn {
+    /// Numbers before that.
+    numbers: usize,
+    /// All bits: it was seen.
+    seen: u64,
+}
+
+impl Turn {
+    /// The joint of two arrays that have `count` numbers, if they are joined as they should be.
+    #[inline(always)]
+    pub(super) fn joint(
+        &self,
+        frame: Frame<'_>,
+        ends: &[u32],
+        count: usize,
+        between: &Between,
+    ) -> Option<Joint> {
+        let last = *ends.get(self.numbers).filter(|_| self.numbers > 0)?;
+        let joined = between.stands_at(frame, last as usize);
+        let paired = self.numbers.is_multiple_of(2) && self.numbers < count;
+        let gap = between.len().wrapping_sub(GAPS[0]);
+        (joined && paired).then_some(Joint { level: self.numbers / 2, gap })
+    }
+}
+
+/// What is different between two levels where one array ends and the next begins.
+#[derive(Clone, Copy)]
+pub(super) struct Joint {
+    /// The first level of the second array.
+    pub(super) level: usize,
+    /// How much longer than between two levels of one array the text is.
+    gap: u32,
+}
+
+impl Joint {
+    pub(super) const NONE: Self = Self { level: usize::MAX, gap: 0 };
+
+    /// What is added to the gaps of the four levels from `done` on.
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    #[inline]
+    pub(super) fn gaps(self, done: usize) -> __m256i {
+        let lane = _mm256_set1_epi32(self.level.wrapping_sub(done).wrapping_mul(2) as i32);
+        let here = _mm256_cmpeq_epi32(lane, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        _mm256_and_si256(here, _mm256_set1_epi32(self.gap as i32))
+    }
+
+    /// Those of the checks that hold for the four levels from `done` on: what stands behind the
+    /// first array's last size was compared by itself.
+    #[inline(always)]
+    pub(super) fn checks(self, done: usize, checks: &[u64; FOUR]) -> Option<[u64; FOUR]> {
+        let before = self.level.wrapping_sub(done + 1).min(FOUR);
+        let [a, b, c, d] = JOINTS.get(before)?;
+        let [e, f, g, h] = checks;
+        Some([a & e, b & f, c & g, d & h])
+    }
+}
+
+/// By the place of the level before a joint among four; the last one where it is none of them.
+static JOINTS: [[u64; FOUR]; FOUR + 1] = {
+    const ALL: u64 = u64::MAX;
+    [
+        [PRICE, ALL, ALL, ALL],
+        [ALL, PRICE, ALL, ALL],
+        [ALL, ALL, PRICE, ALL],
+        [ALL, ALL, ALL, PRICE],
+        [ALL; FOUR],
+    ]
+};
+
 /// Goes on behind the first block, of whose numbers the ends are noted.
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 #[inline]
@@ -83,7 +191,7 @@ fn more(
         }
         if noted >= ROUND {
             let done = noted / LANES * LANES;
-            convert.append(ends, done, false, out)?;
+            convert.append::<false>(ends, done, false, Joint::NONE, out)?;
             if out.len() > most {
                 return None;
             }
@@ -231,6 +339,24 @@ impl<'a> Scan<'a> {
         self.base += BLOCK;
         (falls, (double != 0).then_some(end))
     }
+
+    /// As [`Scan::block`], of two arrays. Where the first one ends is told by no branch.
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    #[inline]
+    pub(super) fn block_of_two(&mut self, text: &Text, turn: &mut Turn) -> (u64, Option<usize>) {
+        let (numbers, closes) = (text.numbers, text.are(b']'));
+        let double = closes & (closes << 1 | self.close);
+        let falls = (numbers << 1 | self.number) & !numbers;
+        let before_turn = double.wrapping_sub(1) & !double & !turn.seen;
+        turn.numbers += (falls & before_turn).count_ones() as usize;
+        let second = double & (double.wrapping_sub(1) | turn.seen);
+        turn.seen |= if double == 0 { 0 } else { u64::MAX };
+        let before_end = second.wrapping_sub(1) & !second;
+        let end = self.base + second.trailing_zeros() as usize + 1;
+        (self.number, self.close) = (numbers >> 63, closes >> 63);
+        self.base += BLOCK;
+        (falls & before_end, (second != 0).then_some(end))
+    }
 }
 
 /// The second pass. In all vectors of bytes the price's half comes first.
@@ -290,15 +416,22 @@ impl<'a> Convert<'a> {
         end: usize,
         out: &mut Vec<Level>,
     ) -> Option<usize> {
-        self.append(ends, count, true, out)?;
+        self.append::<false>(ends, count, true, Joint::NONE, out)?;
         is_closed(self.frame, ends, count, end)?.then_some(end)
     }
 
     /// Converts the first `count` numbers and appends their levels. `last`: the array ends with
-    /// them, so no marks of a next level follow.
+    /// them, so no marks of a next level follow. `JOINED`: they are of two arrays.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn append(&self, ends: &[u32], count: usize, last: bool, out: &mut Vec<Level>) -> Option<()> {
+    fn append<const JOINED: bool>(
+        &self,
+        ends: &[u32],
+        count: usize,
+        last: bool,
+        joint: Joint,
+        out: &mut Vec<Level>,
+    ) -> Option<()> {
         let (levels, len) = (count / 2, out.len());
         out.reserve(levels + FOUR);
         let zero = _mm256_setzero_si256();
@@ -306,9 +439,14 @@ impl<'a> Convert<'a> {
         for done in (0..levels).step_by(FOUR) {
             let ends: &[u32; 1 + LANES] = ends.get(2 * done..)?.first_chunk()?;
             let left = levels - done;
-            let values = self.four(ends, left, &mut wrong);
-            let checks = CHECKS.get((left + usize::from(!last)).min(FOUR + 1))?;
-            wrong.marks |= marks(self.frame, ends, checks);
+            let mut checks = *CHECKS.get((left + usize::from(!last)).min(FOUR + 1))?;
+            let mut gaps = self.gaps;
+            if JOINED {
+                gaps = _mm256_add_epi32(gaps, joint.gaps(done));
+                checks = joint.checks(done, &checks)?;
+            }
+            let values = self.four(ends, gaps, left, &mut wrong);
+            wrong.marks |= marks(self.frame, ends, &checks);
             // SAFETY: `done` is less than `levels`, and room for four levels more is reserved. Any
             // bits are a `Level`, which is two `i64` in this order.
             unsafe {
@@ -329,13 +467,19 @@ impl<'a> Convert<'a> {
     /// Four levels, of which the first `left` count.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn four(&self, ends: &[u32; 1 + LANES], left: usize, wrong: &mut Wrong) -> [__m256i; 2] {
+    fn four(
+        &self,
+        ends: &[u32; 1 + LANES],
+        gaps: __m256i,
+        left: usize,
+        wrong: &mut Wrong,
+    ) -> [__m256i; 2] {
         // SAFETY: as many bytes behind references to one element less.
         let (from, to) = unsafe {
             let at = ends.as_ptr();
             (_mm256_loadu_si256(at.cast()), _mm256_loadu_si256(at.add(1).cast()))
         };
-        let length = _mm256_sub_epi32(_mm256_sub_epi32(to, from), self.gaps);
+        let length = _mm256_sub_epi32(_mm256_sub_epi32(to, from), gaps);
         let badly = _mm256_or_si256(
             _mm256_cmpgt_epi32(length, self.longest),
             _mm256_cmpgt_epi32(self.shortest, length),
