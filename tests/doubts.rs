@@ -342,6 +342,68 @@ fn levels_that_waited_for_another_lines_trade_are_told() {
 }
 
 #[test]
+fn what_a_relay_repeats_fills_the_hole_and_harms_nothing() {
+    let replay = "https://relay.example/v1/replay";
+    let deltas = |ids: std::ops::Range<i64>| {
+        let all: Vec<_> = ids.map(|id| relayed("delta", "x", id)).collect();
+        format!("[{}]", all.join(","))
+    };
+    let gapped = || {
+        let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
+        line.frame(&relayed("snapshot", "x", 6)).frame(&relayed("delta", "x", 20));
+        assert_eq!(line.state("AB"), "syncing gap");
+        line.forget();
+        line
+    };
+    let stands = |line: &Line<Relay>| (line.state("AB"), line.seq("AB"), line.levels("AB"));
+    let live = |seq: i64| ("live".to_owned(), Some(seq), vec![format!("bid {seq}@10")]);
+    let snapshot = |line: &mut Line<Relay>| {
+        let url = "https://relay.example/v1/orderbook/AB?depth=100";
+        line.rest(url, r#"{"bids":[[10,20]],"asks":[],"sequence":20}"#);
+        line.frame(&relayed("delta", "x", 21));
+        assert_eq!(stands(line), live(21));
+    };
+    // Whole and in order, in one answer or in two: the book goes on.
+    let mut line = gapped();
+    line.rest(replay, &deltas(7..12)).rest(replay, &deltas(9..15));
+    assert_eq!(line.state("AB"), "syncing gap");
+    line.rest(replay, &deltas(15..20));
+    assert_eq!((stands(&line), line.book("AB").epoch()), (live(20), 1));
+    // Not from its start, or after the snapshot was there: it does nothing.
+    let mut line = gapped();
+    line.rest(replay, &deltas(8..20));
+    assert_eq!(line.state("AB"), "syncing gap");
+    line.rest(replay, &deltas(7..9));
+    snapshot(&mut line);
+    line.forget().rest(replay, &deltas(7..20));
+    assert_eq!((stands(&line), line.transitions().len()), (live(21), 0));
+    line.rest(replay, &relayed("snapshot", "x", 30));
+    line.rest(replay, &relayed("book_depth", "x", 30)).rest(replay, r#"[{"type":"delta"}]"#);
+    assert_eq!((stands(&line), line.session.books().len()), (live(21), 1));
+    assert_eq!((line.counters("AB").backwards, line.told.actions.len()), (0, 0));
+    // The same where the relay says that it lost something, before or after it shows.
+    let notice = r#"{"type":"gap_detected","start":7,"end":19}"#;
+    for before in [true, false] {
+        let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
+        line.frame(&relayed("snapshot", "x", 6));
+        if before {
+            line.frame(notice).frame(&relayed("delta", "x", 20));
+        } else {
+            line.frame(&relayed("delta", "x", 20)).frame(notice);
+        }
+        assert_eq!(line.state("AB"), "syncing gap_notice");
+        line.rest(replay, &deltas(7..20));
+        assert_eq!(stands(&line), live(20));
+    }
+    // Or before anything comes after it.
+    let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
+    line.frame(&relayed("snapshot", "x", 6)).frame(notice).rest(replay, &deltas(7..20));
+    assert_eq!(line.state("AB"), "syncing gap_notice");
+    line.frame(&relayed("delta", "x", 20));
+    assert_eq!(stands(&line), live(20));
+}
+
+#[test]
 fn updates_under_one_number_are_one_message() {
     let mut line = Line::live(Relay { flavour: Flavour::REPLAYED }, "");
     for symbol in ["AB", "CD"] {

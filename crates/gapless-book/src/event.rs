@@ -130,6 +130,8 @@ impl Flags {
     /// No message of its own: a number that the event's channel has taken from a count which all
     /// channels of the symbol share. The other channels' books count on, unchanged.
     pub const NUMBER_ONLY: Self = Self(1 << 8);
+    /// Was lost and asked for again: it fills a hole or is of no use.
+    pub const REPEATED: Self = Self(1 << 9);
 
     /// Both sets.
     #[must_use]

@@ -250,6 +250,13 @@ impl Sequencer {
         self.doubted = None;
     }
 
+    /// The book is that of `anchor` again, and what follows it will be offered in order.
+    pub(crate) fn resume(&mut self, anchor: i64) {
+        self.lose();
+        self.phase = Phase::Chained;
+        self.anchor = Some(anchor);
+    }
+
     /// A new connection: everything is forgotten.
     pub fn new_epoch(&mut self) {
         self.lose();

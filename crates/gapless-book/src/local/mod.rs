@@ -13,6 +13,7 @@
 
 mod audit;
 mod check;
+mod hole;
 mod policy;
 mod rest;
 mod state;
@@ -29,6 +30,7 @@ use crate::sequence::{Bridge, Chain, Rule, Sequencer, Verdict, lowers};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use audit::Audit;
+use hole::Hole;
 
 /// One book on one line.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ pub struct LocalBook {
     last_live: Option<Box<Book>>,
     last_live_anchor: Option<i64>,
     audit: Option<Box<Audit>>,
+    hole: Option<Box<Hole>>,
 }
 
 impl LocalBook {
@@ -89,6 +92,7 @@ impl LocalBook {
             last_live: None,
             last_live_anchor: None,
             audit: None,
+            hole: None,
         }
     }
 
@@ -242,8 +246,20 @@ impl LocalBook {
     /// Whatever came may have been lost for a reason outside the book's own messages.
     pub fn invalidate(&mut self, reason: Reason) -> Outcome {
         let before = self.before();
-        self.counters.gaps += u64::from(reason == Reason::GapNotice);
+        let is_notice = reason == Reason::GapNotice;
+        self.counters.gaps += u64::from(is_notice);
+        let (hole, anchor) = (self.hole.take(), self.sequencer.anchor());
+        if is_notice && hole.is_some() {
+            // What it tells of is known, and may be on its way.
+            self.leave(State::Syncing, reason);
+            self.demand = self.resync_demand();
+            self.hole = hole;
+            return self.outcome(before, Verdict::Ignore);
+        }
         self.lose(reason);
+        if is_notice {
+            self.open_hole(anchor);
+        }
         self.outcome(before, Verdict::Ignore)
     }
 
@@ -277,6 +293,7 @@ impl LocalBook {
         self.sequencer = other.sequencer.clone();
         self.held.clear();
         self.audit = None;
+        self.hole = None;
         self.undo.clear();
         self.last_live = None;
         self.complete_to = other.complete_to;
@@ -381,16 +398,20 @@ impl LocalBook {
                 self.alive(times);
             }
             Verdict::Ignore => self.counters.unsynced += 1,
-            Verdict::Hold => self.hold(message, times),
+            Verdict::Hold => {
+                self.hold(message, times);
+                self.close_hole(times, observer);
+            }
             Verdict::Backwards => {
                 self.counters.backwards += 1;
                 if self.state == State::Live || self.state == State::Stale {
                     self.leave(State::Syncing, Reason::SequenceBackwards);
                 }
             }
-            Verdict::Gap { .. } => {
+            Verdict::Gap { expected, .. } => {
                 self.counters.gaps += 1;
                 self.lose(Reason::Gap);
+                self.open_hole(expected.checked_sub(1));
                 self.hold_if_bridged(message, times);
             }
             Verdict::SnapshotTooOld => {
@@ -484,6 +505,7 @@ impl LocalBook {
         self.crossed_run = 0;
         self.held.clear();
         self.audit = None;
+        self.hole = None;
         self.leave(State::Syncing, reason);
         self.demand = self.resync_demand();
     }
@@ -583,6 +605,7 @@ impl LocalBook {
         self.counters.resets += u64::from(was_live);
         self.held.clear();
         self.audit = None;
+        self.hole = None;
         self.epoch += u32::from(message.kind != BookKind::Image || self.epoch == 0);
         self.last_times = *times;
         self.weak = message.seq.last.is_none() && message.kind != BookKind::Image;

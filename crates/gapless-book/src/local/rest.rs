@@ -109,17 +109,23 @@ impl LocalBook {
         self.truncate_loaded(message, observer);
         self.leave(State::Syncing, Reason::AwaitingFirstDelta);
         self.settle();
+        self.hole = None;
         let held = core::mem::take(&mut self.held);
-        for (message, _) in held.messages() {
+        self.take_kept(&held, times, observer);
+        self.recycle(held);
+    }
+
+    /// Takes messages that were kept, in their order.
+    pub(super) fn take_kept<O: Observer>(&mut self, kept: &Held, times: &Times, observer: &mut O) {
+        for (message, _) in kept.messages() {
             let has_levels = !message.bids.is_empty() || !message.asks.is_empty();
             let verdict = self.sequencer.delta(&message.seq, has_levels);
             self.act(verdict, &message, times, observer);
         }
-        self.recycle(held);
     }
 
     /// Gives the emptied buffer back, unless a loss inside it has started a new one.
-    fn recycle(&mut self, mut held: Held) {
+    pub(super) fn recycle(&mut self, mut held: Held) {
         if self.held.is_empty() {
             held.clear();
             self.held = held;

@@ -2,6 +2,7 @@
 
 use crate::script::*;
 use gapless_book::event::SeqInfo;
+use gapless_book::held::HELD_MAX;
 use gapless_book::sequence::{BACKWARDS_MAX, RECENT_MAX, RESTART_DISTANCE, Sequencer};
 
 /// A live book of a REST-bridged range at 105.
@@ -378,6 +379,108 @@ fn books_without_numbers_apply_between_snapshots_only() {
         ],
     );
     assert_eq!(book.counters().gaps, 1);
+}
+
+#[test]
+fn what_is_repeated_fills_a_hole_of_a_count_from_its_start_to_what_is_held() {
+    let hole = [
+        (snap(6), REPLACE, LIVE, NOTHING),
+        (count(9), gap(7, 9), sync(Reason::Gap), RESUB),
+        (count(10), HOLD, sync(Reason::Gap), NOTHING),
+    ];
+    let mut book = run(LOOSE, &hole);
+    for (id, verdict) in [(8, STALE), (7, STALE), (7, STALE), (9, STALE), (8, APPLY)] {
+        assert_eq!(book.state(), sync(Reason::Gap), "{id}");
+        let outcome = repeat(&mut book, &count(id));
+        let transition = if verdict == APPLY { Transition::Live } else { Transition::None };
+        let expected = Outcome { verdict, transition, demand: NOTHING };
+        assert_eq!(outcome, expected, "{id}");
+    }
+    assert_eq!((book.state(), book.seq(), book.held(), book.epoch()), (LIVE, Some(10), 0, 1));
+    let counters = *book.counters();
+    assert_eq!((counters.gaps, counters.resyncs, counters.duplicates), (1, 1, 3));
+    // Nothing is missing any more.
+    assert_eq!(repeat(&mut book, &count(11)).verdict, STALE);
+    run_on(&mut book, &[(count(11), APPLY, LIVE, NOTHING)]);
+    // A snapshot of either kind, a loss, a refusal or a new connection ends the waiting for it.
+    let after: [fn(&mut LocalBook); 6] = [
+        |book| {
+            run_on(book, &[(snap(9), REPLACE, LIVE, NOTHING), (count(10), APPLY, LIVE, NOTHING)])
+        },
+        |book| run_on(book, &[(rest(8), REPLACE, LIVE, NOTHING)]),
+        |book| _ = book.invalidate(Reason::Disconnected),
+        |book| _ = book.refuse(),
+        |book| _ = book.disconnect(),
+        |book| _ = book.adopt(&run(LOOSE, &[(snap(10), REPLACE, LIVE, NOTHING)]), &mut ()),
+    ];
+    for end in after {
+        let mut book = run(LOOSE, &hole);
+        end(&mut book);
+        let stands = (book.state(), book.seq(), book.held());
+        for id in 7..12 {
+            assert_eq!(repeat(&mut book, &count(id)).verdict, STALE);
+        }
+        assert_eq!((book.state(), book.seq(), book.held()), stands);
+    }
+    // Where messages name the one before, or are joined by a snapshot alone, nothing is filled.
+    let held = [(rest(6), REPLACE, JOINED, NOTHING), (range(7, 7), APPLY, LIVE, NOTHING)];
+    let mut book = run(RANGE, &held);
+    run_on(&mut book, &[(range(9, 9), gap(8, 9), sync(Reason::Gap), FETCH)]);
+    assert_eq!(repeat(&mut book, &range(8, 8)).verdict, STALE);
+    assert_eq!(book.state(), sync(Reason::Gap));
+    // More of it than may be held is none of it.
+    let mut book = run(LOOSE, &[(snap(0), REPLACE, LIVE, NOTHING)]);
+    let last = HELD_MAX as i64 + 2;
+    run_on(&mut book, &[(count(last), gap(1, last), sync(Reason::Gap), RESUB)]);
+    for id in 1..last {
+        assert_eq!(repeat(&mut book, &count(id)).verdict, STALE);
+    }
+    assert_eq!(book.state(), sync(Reason::Gap));
+}
+
+#[test]
+fn a_notice_of_a_loss_keeps_what_is_missing_and_what_is_held() {
+    let told = sync(Reason::GapNotice);
+    let filled = |mut book: LocalBook, ids: core::ops::Range<i64>, last: i64| {
+        for id in ids {
+            assert_eq!(book.state(), told, "{id}");
+            let _ = repeat(&mut book, &count(id));
+        }
+        assert_eq!((book.state(), book.seq()), (LIVE, Some(last)));
+    };
+    let mut book = run(LOOSE, &[(snap(6), REPLACE, LIVE, NOTHING)]);
+    assert_eq!(book.invalidate(Reason::GapNotice).demand, RESUB);
+    run_on(&mut book, &[(count(9), HOLD, told, NOTHING)]);
+    filled(book, 7..9, 9);
+    let mut book = run(
+        LOOSE,
+        &[(snap(6), REPLACE, LIVE, NOTHING), (count(9), gap(7, 9), sync(Reason::Gap), RESUB)],
+    );
+    assert_eq!((book.invalidate(Reason::GapNotice).demand, book.state()), (RESUB, told));
+    assert_eq!(book.counters().gaps, 2);
+    filled(book, 7..9, 9);
+    // By itself the next message proves nothing: what was lost may be any book's.
+    let mut book = run(LOOSE, &[(snap(6), REPLACE, LIVE, NOTHING)]);
+    let _ = book.invalidate(Reason::GapNotice);
+    run_on(&mut book, &[(count(7), HOLD, told, NOTHING)]);
+    // A hole that a snapshot or another line's book has closed is none.
+    let other = run(LOOSE, &[(snap(9), REPLACE, LIVE, NOTHING)]);
+    for closed in [Some(rest(8)), Some(snap(9)), None] {
+        let lost =
+            [(snap(6), REPLACE, LIVE, NOTHING), (count(9), gap(7, 9), sync(Reason::Gap), RESUB)];
+        let mut book = run(LOOSE, &lost);
+        match closed {
+            Some(snapshot) => run_on(&mut book, &[(snapshot, REPLACE, LIVE, NOTHING)]),
+            None => _ = book.adopt(&other, &mut ()),
+        }
+        let _ = book.invalidate(Reason::GapNotice);
+        run_on(&mut book, &[(count(10), HOLD, told, NOTHING)]);
+    }
+    // It may be repeated before anything follows it.
+    let mut book = run(LOOSE, &[(snap(6), REPLACE, LIVE, NOTHING)]);
+    let _ = book.invalidate(Reason::GapNotice);
+    assert_eq!(repeat(&mut book, &count(7)).verdict, STALE);
+    run_on(&mut book, &[(count(8), HOLD, LIVE, NOTHING)]);
 }
 
 #[test]

@@ -180,6 +180,21 @@ pub fn feed_seen(book: &mut LocalBook, sent: &Sent, seen: &mut Vec<(Side, i64, i
     })
 }
 
+/// Gives a book a delta that was lost and asked for again.
+pub fn repeat(book: &mut LocalBook, sent: &Sent) -> Outcome {
+    let message = BookMessage {
+        kind: sent.kind,
+        seq: sent.seq,
+        scales: sent.scales,
+        bids: &sent.bids,
+        asks: &sent.asks,
+        extras: &[],
+        depth_limit: None,
+    };
+    let times = Times { recv_ns: sent.recv_ns, ..Times::default() };
+    book.repeated(&message, &times, &mut ())
+}
+
 /// Gives the messages to a book; each row must hold.
 pub fn run_on(book: &mut LocalBook, rows: &[Row]) {
     for (at, (sent, verdict, state, demand)) in rows.iter().enumerate() {

@@ -13,9 +13,11 @@
 //! 4. `gap_detected` names no symbol: every book of the connection is in doubt.
 //! 5. Where one count covers all channels of a symbol (`Scope::Symbol`), numbered messages of
 //!    other kinds advance the book by an empty delta.
+//! 6. Deltas that the relay repeats on request (`Flags::REPEATED`) fill the hole that they are of,
+//!    in order and from its start, or do nothing.
 //!
 //! # Not here
-//! Sockets, retries, the circuit breaker, and replaying what a relay repeats.
+//! Sockets, retries and the circuit breaker.
 
 mod flavour;
 mod live;

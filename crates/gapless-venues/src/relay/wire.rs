@@ -32,6 +32,8 @@ pub(super) struct Place<'a> {
     pub symbol: &'a str,
     depth: Option<u16>,
     rest: bool,
+    /// The answer to a request to repeat what was lost.
+    repeated: bool,
 }
 
 impl<'a> Place<'a> {
@@ -62,6 +64,7 @@ impl<'a> Place<'a> {
             symbol: named("symbol").unwrap_or(own),
             depth: named("depth").and_then(|depth| depth.parse().ok()),
             rest: true,
+            repeated: false,
         }
     }
 }
@@ -99,7 +102,11 @@ pub(super) fn parse<S: EventSink>(
 ) {
     let place = match context.origin {
         Origin::Socket { url } => Place::of_socket(url),
-        Origin::Rest { url } => Place::of_rest(url),
+        Origin::Rest { url } => {
+            let replay = flavour.replay_path.as_deref();
+            let repeated = replay.is_some_and(|path| url::path(url).ends_with(path));
+            Place { repeated, ..Place::of_rest(url) }
+        }
     };
     let reader = Reader { flavour, context, place };
     match Value::frame(frame) {
@@ -511,7 +518,11 @@ impl<'a> Reader<'a> {
     }
 
     fn tell<S: EventSink>(&self, raw: Value<'_>, head: Head<'_>, body: Body<'_>, sink: &mut S) {
-        let flags = if self.place.rest { Flags::REST } else { Flags::NONE };
+        let flags = match (self.place.rest, self.place.repeated) {
+            (_, true) => Flags::REST.with(Flags::REPEATED),
+            (true, _) => Flags::REST,
+            _ => Flags::NONE,
+        };
         self.tell_flagged(raw, head, flags, body, sink);
     }
 

@@ -175,6 +175,10 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
             self.unnamed_book(event, message);
             return None;
         }
+        if event.flags.has(Flags::REPEATED) {
+            self.repeated(event, message);
+            return None;
+        }
         if self.rest.is_some() || event.flags.has(Flags::REST) {
             self.rest_book(event, message);
             return None;
@@ -331,6 +335,17 @@ impl<'s, V: Venue, H: Handler> Router<'s, V, H> {
         let (flags, times) = (event.flags, &event.times);
         let outcome = entry.message(&Arrival { line, message, flags, times }, &mut watch);
         self.handler.stage(Stage::Applied);
+        finish(id, entry, outcome, self.now_ns, self.handler);
+    }
+
+    /// What a source repeats goes to the book that has lost it.
+    fn repeated(&mut self, event: &Event<'_>, message: &BookMessage<'_>) {
+        let book = self.line.books.find(event.exchange, event.channel, event.symbol);
+        self.handler.event(event, book);
+        let Some(id) = book.filter(|_| message.kind == BookKind::Delta) else { return };
+        let Some(entry) = self.line.books.get_mut(id) else { return };
+        let mut watch = Watch { id, handler: &mut *self.handler };
+        let outcome = entry.local.repeated(message, &event.times, &mut watch);
         finish(id, entry, outcome, self.now_ns, self.handler);
     }
 
