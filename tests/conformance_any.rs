@@ -7,6 +7,7 @@ use gapless_book::event::EventKind;
 use gapless_book::held::HELD_MAX;
 use gapless_book::local::{CrossedPolicy, Policy, Reason, State, Transition};
 use gapless_book::sequence::Verdict;
+use gapless_venues::binance::BinanceSpot;
 use gapless_venues::bybit::Bybit;
 use gapless_venues::deribit::Deribit;
 use gapless_venues::okx::Okx;
@@ -195,6 +196,16 @@ fn c95_what_the_old_connection_sent_is_nothing_to_the_new_one() {
     let step = line.frame(&bybit("snapshot", 3, BIDS, NONE));
     assert_eq!(step.transitions, [Transition::Reset]);
     assert_eq!(line.levels("orderbook.50", "S"), "2x1 |");
+    // A book that holds what comes until its snapshot is there holds nothing of the time between
+    // (and a feed knows by its connection what comes still later: `gapless-feed`, same row).
+    let delta = r#"{"stream":"ab@depth","data":{"e":"depthUpdate","E":1,"s":"AB","U":1,"u":2,"b":[],"a":[]}}"#;
+    let mut line = Line::open(BinanceSpot, "");
+    line.frame(delta);
+    assert_eq!(line.book("depth", "AB").held(), 1);
+    line.session.disconnect(&mut ());
+    line.frame(delta);
+    line.session.connect("", &mut ());
+    assert_eq!((line.book("depth", "AB").held(), line.session.after_close()), (0, 1));
     // What was held for a snapshot goes with its connection.
     let mut line = okx_line();
     line.frame(&okx("A-B", "update", &okx_ids(1, 2), BIDS, NONE));

@@ -4,7 +4,7 @@ mod rig;
 
 use gapless_book::local::{Reason, State};
 use gapless_feed::source::Secret;
-use gapless_feed::{SourceConfig, Why};
+use gapless_feed::{SourceConfig, TopicConfig, Why};
 use gapless_venues::registry::VenueId;
 use gapless_venues::relay::Flavour;
 use gapless_venues::venue::Market;
@@ -145,13 +145,98 @@ fn c82_c84_what_was_lost_is_asked_for_again_as_it_was_named() {
     assert_eq!(rig.state("BTCUSDT").1, Reason::Gap);
     let posts = rig.posts();
     let (url, body) = &posts[posts.len() - 1];
-    assert!(url.contains("/replay") && body.starts_with(r#"{"start":7,"end":8"#), "{posts:?}");
+    // The word that was subscribed, not our own name of the books that it brings.
+    let names = r#""exchange":"binance","symbol":"BTCUSDT","channel":"orderbook""#;
+    assert!(url.ends_with("/v1/replay"), "{url}");
+    assert_eq!(*body, format!(r#"{{"start":7,"end":8,{names}}}"#));
     assert!(rig.fetch_urls().iter().any(|url| url.contains("/orderbook/")), "or the whole book");
     let notice = r#"{"type":"gap_detected","missing_range":[1,2],"start":11,"end":17}"#;
     rig.frame(conn, notice);
     rig.run(S);
-    let posts = rig.posts();
-    assert!(posts.iter().any(|(_, body)| body.starts_with(r#"{"start":11,"end":17"#)), "{posts:?}");
+    let asked = |rig: &Rig| rig.posts().split_off(posts.len());
+    let bodies = asked(&rig).into_iter().map(|(_, body)| body).collect::<Vec<_>>();
+    assert_eq!(bodies, [format!(r#"{{"start":11,"end":17,{names}}}"#)]);
+}
+
+#[test]
+fn c84_a_notice_is_sent_back_for_every_book_where_the_request_names_one() {
+    let notice = r#"{"type":"gap_detected","start":11,"end":"17x"}"#;
+    for names in [true, false] {
+        let flavour = Flavour { replay_names_book: names, ..Flavour::REPLAYED };
+        let mut config = relay(flavour, "book_depth_20", "binance:BTCUSDT");
+        config.topics.extend(["trades", "orderbook"].map(|channel| TopicConfig {
+            channel: channel.to_owned(),
+            symbol: "okx:BTCUSDT".to_owned(),
+        }));
+        let mut rig = Rig::new(config);
+        let conn = rig.connect();
+        for exchange in ["binance", "okx"] {
+            rig.frame(
+                conn,
+                &format!(
+                    r#"{{"type":"snapshot","exchange":"{exchange}","symbol":"BTCUSDT","bids":[[10,1]],"asks":[[11,1]],"seqNum":10}}"#
+                ),
+            );
+        }
+        rig.run(S);
+        while !rig.fetch_urls().is_empty() {
+            rig.answer(200, &[], r#"{"success":true}"#);
+        }
+        let before = rig.posts().len();
+        rig.frame(conn, notice);
+        for _ in 0..3 {
+            rig.run(S);
+            rig.answer(200, &[], "[]");
+        }
+        let posts = rig.posts().split_off(before);
+        let bodies: Vec<_> = posts.into_iter().map(|(_, body)| body).collect();
+        let named = |exchange: &str, channel: &str| {
+            format!(
+                r#"{{"start":11,"end":"17x","exchange":"{exchange}","symbol":"BTCUSDT","channel":"{channel}"}}"#
+            )
+        };
+        if names {
+            assert_eq!(bodies, [named("binance", "book_depth_20"), named("okx", "orderbook")]);
+        } else {
+            assert_eq!(bodies, [r#"{"start":11,"end":"17x"}"#]);
+        }
+    }
+}
+
+#[test]
+fn what_a_relay_repeats_heals_the_book_before_or_after_the_snapshot() {
+    let book = |kind: &str, seq: i64| {
+        format!(
+            r#"{{"type":"{kind}","exchange":"binance","symbol":"BTCUSDT","bids":[[10,{seq}]],"asks":[[11,1]],"seqNum":{seq}}}"#
+        )
+    };
+    for snapshot_first in [true, false] {
+        let mut rig = Rig::new(relay(Flavour::REPLAYED, "orderbook", "binance:BTCUSDT"));
+        let conn = rig.connect();
+        rig.answer(200, &[], r#"{"success":true,"stream_id":"ls_8x92m"}"#);
+        rig.frame(conn, &book("snapshot", 6));
+        rig.frame(conn, &book("delta", 20));
+        assert_eq!(rig.state("BTCUSDT").1, Reason::Gap);
+        let asked = rig.fetch_urls();
+        let replay = asked.iter().position(|url| url.ends_with("/replay")).unwrap();
+        assert_eq!(asked.len(), 2, "{asked:?}");
+        let repeated: Vec<_> = (7..20).map(|seq| book("delta", seq)).collect();
+        let snapshot = r#"{"exchange":"binance","symbol":"BTCUSDT","bids":[[10,20]],"asks":[[11,1]],"sequence":20}"#;
+        let order = if snapshot_first { [1 - replay, replay] } else { [replay, 1 - replay] };
+        for at in order {
+            let body = if at == replay {
+                format!("[{}]", repeated.join(","))
+            } else {
+                snapshot.to_owned()
+            };
+            rig.answer_to(&asked[at], &body);
+            if at == order[0] && snapshot_first {
+                rig.frame(conn, &book("delta", 21));
+            }
+            assert_eq!(rig.state("BTCUSDT").0, State::Live, "{order:?}");
+        }
+        assert_eq!(rig.fetch_urls(), [""; 0]);
+    }
 }
 
 #[test]
@@ -185,6 +270,19 @@ fn a_polled_book_is_a_snapshot_and_what_came_since() {
     assert_eq!(rig.state("BTC-PERPETUAL").0, State::Live);
     rig.run(S);
     assert_eq!(rig.fetch_urls(), [format!("{base}/delta?{names}&since=8813")]);
+}
+
+#[test]
+fn a_polled_book_without_numbers_is_the_latest_picture() {
+    let mut rig = Rig::new(relay(Flavour::POLLED, "book", "binance:BTC-PERPETUAL"));
+    for qty in 1..4 {
+        rig.run(S);
+        rig.answer(200, &[], &format!(r#"{{"bids":[[10,{qty}]],"asks":[[11,1]]}}"#));
+        assert_eq!(rig.state("BTC-PERPETUAL").0, State::Live);
+        let (_, session) = rig.feed.sessions().next().unwrap();
+        let (_, entry) = session.books().iter().next().unwrap();
+        assert_eq!(entry.local.last_known().best_bid().unwrap().qty, qty);
+    }
 }
 
 #[test]

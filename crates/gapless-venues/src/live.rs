@@ -143,6 +143,11 @@ pub trait Wiring {
         self.book_channel(topic.channel).map(|channel| ("", channel, topic.symbol))
     }
 
+    /// Whether a topic brings a book, which is named by exchange, channel and symbol.
+    fn brings(&self, topic: &Topic<'_>, book: (&str, &str, &str)) -> bool {
+        self.book_of(topic) == Some(book)
+    }
+
     /// Path and query that ask for what is new of a topic, where it is polled; `since`: the last
     /// number that is known.
     fn poll(&self, topic: &Topic<'_>, since: Option<i64>) -> Option<String> {

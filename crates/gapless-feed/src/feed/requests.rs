@@ -7,7 +7,7 @@ use crate::command::{Command, FetchId, redacted};
 use crate::connection::Connection;
 use crate::fetches::{Job, Purpose};
 use crate::source::{Secret, SourceConfig, TopicConfig};
-use gapless_venues::books::BookId;
+use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::live::Lost;
 use gapless_venues::registry::VenueId;
 use gapless_venues::session::{LineId, Watcher, Wire};
@@ -163,14 +163,30 @@ impl Feed {
         }
     }
 
-    /// Asks a relay to repeat what was lost, where it can.
+    /// Asks a relay to repeat what was lost, where it can: of one book, or of every book of the
+    /// connection where a request names one and the notice of the loss did not.
     pub(super) fn repeat(&mut self, at: u32, lost: Lost<'_>, book: Option<BookId>, now: i64) {
-        let Some(place) = self.places.get(self.home(at) as usize) else { return };
-        let entry = book.and_then(|book| place.session.books().get(book));
-        let named =
-            entry.map(|entry| (&entry.channel, format!("{}:{}", entry.exchange, entry.symbol)));
-        let topic = named.as_ref().map(|(channel, symbol)| Topic { channel, symbol });
-        if let Some((path, body)) = place.session.wiring().repeat(lost, topic.as_ref()) {
+        let home = self.places.get(self.home(at) as usize);
+        let (Some(home), Some(place)) = (home, self.places.get(at as usize)) else { return };
+        let wiring = home.session.wiring();
+        let of_each = book.is_none() && self.config.flavour.replay_names_book;
+        let mut posts = Vec::new();
+        if book.is_none() && !of_each {
+            posts.extend(wiring.repeat(lost, None));
+        }
+        let meant = |id: BookId| of_each || book == Some(id);
+        for (_, entry) in home.session.books().iter().filter(|(id, _)| meant(*id)) {
+            let BookEntry { exchange, channel, symbol, .. } = entry;
+            let brings =
+                |topic: &&TopicConfig| wiring.brings(&topic.topic(), (exchange, channel, symbol));
+            // The word that was subscribed; ours where none tells.
+            let own = format!("{exchange}:{symbol}");
+            let subscribed = place.wanted.topics.iter().find(brings).map(TopicConfig::topic);
+            let topic = subscribed.unwrap_or(Topic { channel, symbol: &own });
+            let post = wiring.repeat(lost, Some(&topic));
+            posts.extend(post.filter(|post| !posts.contains(post)));
+        }
+        for (path, body) in posts {
             self.post(at, path, body, now);
         }
     }

@@ -236,6 +236,13 @@ impl Rig {
         self.drain();
     }
 
+    /// Answers the request of an address.
+    pub fn answer_to(&mut self, url: &str, body: &str) {
+        let at = self.fetches.iter().position(|(_, asked)| asked == url).unwrap();
+        self.fetches.swap(0, at);
+        self.answer(200, &[], body);
+    }
+
     /// A connection on which a book is live at 101.
     pub fn live(&mut self, symbol: &str) -> ConnId {
         let conn = self.connect();

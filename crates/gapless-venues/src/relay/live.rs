@@ -57,6 +57,16 @@ impl Wiring for Relay {
         is_polled.then_some((exchange, topic.channel, symbol))
     }
 
+    /// Updates and pictures come under either word.
+    fn brings(&self, topic: &Topic<'_>, book: (&str, &str, &str)) -> bool {
+        let (exchange, channel, symbol) = book;
+        let (own, name) = split(topic.symbol);
+        let word = topic.channel;
+        let says = word.starts_with(channel) || channel == wire::BOOK && word.contains(channel);
+        let is_exchange = own.is_empty() || exchange.is_empty() || own == exchange;
+        says && is_exchange && name.eq_ignore_ascii_case(symbol)
+    }
+
     /// A snapshot first, then what came since its number; trades by their own count.
     fn poll(&self, topic: &Topic<'_>, since: Option<i64>) -> Option<String> {
         let mut path = match (topic.channel, since) {
