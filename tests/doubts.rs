@@ -244,7 +244,7 @@ fn a_body_that_names_no_exchange_is_taken_where_there_is_one_and_else_by_none() 
 /// A polled book that is live at 8813.
 fn polled() -> Line<Relay> {
     let mut line = Line::live(Relay { flavour: Flavour::POLLED }, "");
-    line.session.expect(Topic { channel: "book", symbol: "binance:AB" }, &mut line.told);
+    line.session.expect("", Topic { channel: "book", symbol: "binance:AB" }, &mut line.told);
     line.rest(&poll("snapshot"), r#"{"bids":[[10,1]],"asks":[[11,1]],"sequence":8812}"#);
     line.rest(&poll("delta"), r#"[{"symbol":"AB","bids":[[10,2]],"asks":[],"sequence":8813}]"#);
     assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None]);
@@ -277,7 +277,7 @@ fn updates_that_were_asked_for_and_cannot_be_read_are_a_loss() {
     assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None]);
     // Where pictures are all that there is, one that cannot be read is the loss of it.
     let mut line = Line::live(Relay { flavour: Flavour::POLLED }, "");
-    line.session.expect(Topic { channel: "book", symbol: "binance:AB" }, &mut line.told);
+    line.session.expect("", Topic { channel: "book", symbol: "binance:AB" }, &mut line.told);
     line.rest(&poll("snapshot"), r#"{"bids":[[10,1]],"asks":[[11,1]]}"#);
     assert_eq!(relay_states(&line, [("binance", "book")]), [Reason::None]);
     line.rest(&poll("snapshot"), "<html>");

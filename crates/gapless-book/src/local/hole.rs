@@ -1,7 +1,7 @@
 //! A hole in a chain, and what is repeated of it.
 //!
 //! A source that repeats what was lost is asked for it while a snapshot is fetched; whichever comes
-//! first heals the book, and the other does nothing to it (protocols.md 7.5).
+//! first heals the book, and the other does nothing to it.
 
 use super::LocalBook;
 use crate::book::Observer;
