@@ -121,11 +121,13 @@ impl fmt::Display for Why {
     }
 }
 
-/// A URL without the values that may be keys.
+/// A URL without the values that may be keys, and without a user's name and password.
 #[must_use]
 pub fn redacted(url: &str) -> String {
     const SECRET: [&str; 6] = ["key", "api_key", "apikey", "token", "secret", "signature"];
-    let Some((base, query)) = url.split_once('?') else { return url.to_owned() };
+    let (base, query) = url.split_once('?').map_or((url, None), |(b, q)| (b, Some(q)));
+    let base = without_user(base);
+    let Some(query) = query else { return base };
     let shown = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, _)) if SECRET.contains(&name.to_ascii_lowercase().as_str()) => {
             format!("{name}=***")
@@ -133,6 +135,15 @@ pub fn redacted(url: &str) -> String {
         _ => pair.to_owned(),
     });
     format!("{base}?{}", shown.collect::<Vec<_>>().join("&"))
+}
+
+fn without_user(base: &str) -> String {
+    let (scheme, rest) = base.split_once("://").map_or(("", base), |(s, r)| (s, r));
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
+        None => base.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -152,5 +163,14 @@ mod tests {
         let printed = format!("{connect:?} {fetch:?} {send:?}");
         assert!(!printed.contains("canary"), "{printed}");
         assert!(printed.contains("wss://relay.example/ws?a=1&key=***&Token=***"), "{printed}");
+    }
+
+    #[test]
+    fn a_user_and_a_password_are_not_shown() {
+        assert_eq!(redacted("wss://me:canary@host:9/a@b?x=1"), "wss://***@host:9/a@b?x=1");
+        assert_eq!(redacted("https://canary@host"), "https://***@host");
+        for plain in ["wss://host/a@b", "host/path", "/path?x=@", ""] {
+            assert_eq!(redacted(plain), plain);
+        }
     }
 }

@@ -142,7 +142,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub fn new(place: u32, wanted: Wanted, session: AnySession, live: &Live) -> Self {
+    pub fn new(place: u32, wanted: Wanted, mut session: AnySession, live: &Live) -> Self {
+        session.address(&wanted.shown);
         Self {
             refused: vec![false; wanted.topics.len()],
             wanted,

@@ -221,6 +221,21 @@ impl Feed {
         }
     }
 
+    /// Whether trades and the like are told as this connection brings them. Several lines bring the
+    /// same: the first one that brings anything speaks.
+    #[inline]
+    fn speaks(&self, at: u32) -> bool {
+        self.config.lines.len() < 2 || self.speaker(self.home(at)) == at
+    }
+
+    fn speaker(&self, home: u32) -> u32 {
+        let each = self.places.len() / self.config.lines.len().max(1);
+        let pairs = self.places.get(home as usize..).unwrap_or_default().chunks(each.max(2));
+        let mut places = pairs.filter_map(|pairs| pairs.get(..2)).flatten();
+        let brings = |p: &&Connection| p.is_open() && p.is_proven() && p.retired.is_none();
+        places.find(brings).map_or(home, |place| place.conn().place)
+    }
+
     /// Does something with a connection that has its books at hand, and says whose they are.
     fn with<W: Watcher, T>(
         &mut self,
@@ -230,7 +245,8 @@ impl Feed {
     ) -> Option<T> {
         watcher.line(LineId(self.home(at)));
         self.lend(at);
-        let mut tap = Tap::new(watcher, &mut self.deeds);
+        let speaks = self.speaks(at);
+        let mut tap = Tap::new(watcher, &mut self.deeds, speaks);
         let done = self.places.get_mut(at as usize).map(|place| what(place, &mut tap));
         self.lend(at);
         done

@@ -26,6 +26,8 @@ pub(crate) enum Deed {
 pub(crate) struct Tap<'a, W> {
     pub watcher: &'a mut W,
     pub deeds: &'a mut Vec<Deed>,
+    /// What is no book's is told, as no other line tells the same.
+    pub speaks: bool,
     /// Something was said about a market.
     pub data: bool,
     /// Frames or elements that could not be read.
@@ -33,8 +35,8 @@ pub(crate) struct Tap<'a, W> {
 }
 
 impl<'a, W> Tap<'a, W> {
-    pub const fn new(watcher: &'a mut W, deeds: &'a mut Vec<Deed>) -> Self {
-        Self { watcher, deeds, data: false, rejects: 0 }
+    pub const fn new(watcher: &'a mut W, deeds: &'a mut Vec<Deed>, speaks: bool) -> Self {
+        Self { watcher, deeds, speaks, data: false, rejects: 0 }
     }
 }
 
@@ -50,7 +52,9 @@ impl<W: Handler> Handler for Tap<'_, W> {
                 | Body::Disconnect { .. }
                 | Body::GapNotice { .. }
         );
-        self.watcher.event(event, book);
+        if self.speaks || matches!(event.body, Body::Book(_)) {
+            self.watcher.event(event, book);
+        }
     }
 
     #[inline]

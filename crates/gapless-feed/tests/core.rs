@@ -311,3 +311,31 @@ fn what_passes_over_a_line_is_told_as_its_own() {
     ];
     assert_eq!(rig.told.passed, passed);
 }
+
+#[test]
+fn a_trade_that_several_lines_bring_is_told_once() {
+    let mut config = spot(&["BTCUSDT"]);
+    config.lines.push(LineConfig::default());
+    let mut rig = Rig::new(config);
+    let (first, second) = (rig.connect(), rig.connect());
+    let trade = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1763600000123,"s":"BTCUSDT","t":12345,"p":"10.0","q":"1","T":1763600000123,"m":true,"M":true}}"#;
+    for conn in [first, second] {
+        rig.frame(conn, &delta("BTCUSDT", 95, 101));
+    }
+    for conn in [second, first] {
+        rig.frame(conn, trade);
+    }
+    assert_eq!(rig.told.trades, 1);
+    rig.lose(first, &Why::Closed(None));
+    rig.frame(second, trade);
+    assert_eq!(rig.told.trades, 2, "another line speaks");
+    rig.run(S);
+    let first = rig.accept();
+    rig.frame(second, trade);
+    assert_eq!(rig.told.trades, 3, "until the preferred one brings something again");
+    rig.frame(first, &delta("BTCUSDT", 102, 103));
+    for conn in [second, first] {
+        rig.frame(conn, trade);
+    }
+    assert_eq!(rig.told.trades, 4);
+}

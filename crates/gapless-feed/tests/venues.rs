@@ -456,3 +456,20 @@ fn a_book_whose_key_was_refused_is_asked_for_with_the_next_one() {
         rig.fetch_urls()
     );
 }
+
+#[test]
+fn a_book_has_its_market_before_it_is_connected() {
+    for market in [Market::Spot, Market::Linear] {
+        let config = source(VenueId::Bybit, "orderbook.50", &["BTCUSDT"]);
+        let mut rig = Rig::new(SourceConfig { market, ..config });
+        let markets = |rig: &Rig| {
+            let (_, session) = rig.feed.sessions().next().unwrap();
+            let books: Vec<_> = session.books().iter().map(|(_, book)| book.market).collect();
+            (books, session.market_of("BTCUSDT"))
+        };
+        assert_eq!(markets(&rig), (vec![market], market));
+        let conn = rig.connect();
+        rig.frame(conn, &bybit("snapshot", 10));
+        assert_eq!(markets(&rig), (vec![market], market));
+    }
+}

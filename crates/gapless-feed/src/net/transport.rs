@@ -290,7 +290,9 @@ impl Network {
 fn request(url: &http::Uri, question: &Question) -> Result<http::Request<Full<Bytes>>, Why> {
     let bad = |error: http::Error| Why::Protocol(error.to_string());
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let host = url.authority().map_or("", |authority| authority.as_str());
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    // A user and a password before it are nobody's business.
+    let host = authority.rsplit('@').next().unwrap_or(authority);
     let mut builder = http::Request::builder().uri(path).header("host", host);
     builder = builder.header(USER_AGENT, AGENT).header("accept", "application/json");
     for (name, value) in &question.headers {

@@ -1,6 +1,7 @@
 //! A feed with a virtual clock whose world is the test.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use gapless_book::event::{Body, Event};
 use gapless_book::local::{Outcome, Reason, State};
 use gapless_feed::source::Secret;
 use gapless_feed::{Command, ConnId, Feed, FetchId, SharedGate, SourceConfig, TopicConfig, Why};
@@ -37,11 +38,17 @@ pub struct Told {
     line: u32,
     pub states: Vec<(u32, String, State)>,
     pub moved: Vec<(u32, u32)>,
+    /// Trades that were told.
+    pub trades: usize,
     /// Whose each thing was that passed over a connection.
     pub passed: Vec<(u32, &'static str)>,
 }
 
 impl Handler for Told {
+    fn event(&mut self, event: &Event<'_>, _: Option<BookId>) {
+        self.trades += usize::from(matches!(event.body, Body::Trade(_)));
+    }
+
     fn book(&mut self, _: BookId, book: &BookEntry, _: &Outcome) {
         let state = (self.line, book.symbol.clone(), book.local.state().0);
         let last = self.states.iter().rev().find(|(l, s, _)| *l == state.0 && *s == state.1);
