@@ -5,7 +5,10 @@ use crate::{Exit, check_config};
 use gapless::LiveConfig;
 use gapless::record::{RecordConfig, Recorder};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Time between two looks whether it still records.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub fn run(arguments: &RecordArguments) -> Result<Exit, String> {
@@ -25,11 +28,14 @@ pub fn run(arguments: &RecordArguments) -> Result<Exit, String> {
         ..RecordConfig::new(&arguments.out)
     };
     let recorder = Recorder::start(&sources, &config)?;
-    let ended = match arguments.seconds {
-        Some(seconds) => stopped.recv_timeout(Duration::from_secs(seconds)),
-        None => stopped.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    };
-    let mut exit = if ended.is_ok() { Exit::Interrupted } else { Exit::Ok };
+    let end = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut exit = Exit::Ok;
+    while end.is_none_or(|end| Instant::now() < end) && !recorder.has_failed() {
+        if stopped.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
+            exit = Exit::Interrupted;
+            break;
+        }
+    }
     for recorded in recorder.stop() {
         let (name, files) = (&recorded.name, recorded.files.len());
         let (records, bytes, dropped) = (recorded.records, recorded.bytes, recorded.dropped);

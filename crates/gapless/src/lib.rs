@@ -52,6 +52,7 @@ mod reader;
 pub mod record;
 mod report;
 mod run;
+mod runtime;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "maps files: the kernel is asked, and its answer is memory")]
 pub mod shm;

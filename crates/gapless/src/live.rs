@@ -3,6 +3,10 @@
 
 use gapless_feed::source::{Secret, SourceConfig};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Time between two looks at where a key comes from.
+const KEY_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a key comes from. Keys are no part of a configuration's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,28 @@ impl Key {
             });
         }
         Ok(key)
+    }
+}
+
+/// A key that may change while it is used.
+#[derive(Debug)]
+pub(crate) struct KeyWatch {
+    key: Option<Key>,
+    seen: Instant,
+}
+
+impl KeyWatch {
+    pub fn new(key: Option<Key>) -> Self {
+        Self { key, seen: Instant::now() }
+    }
+
+    /// The key as it is now, once a second. What cannot be read just now keeps the key that it had.
+    pub fn look(&mut self) -> Option<Secret> {
+        if self.seen.elapsed() < KEY_EVERY {
+            return None;
+        }
+        self.seen = Instant::now();
+        self.key.as_ref().and_then(|key| key.read().ok())
     }
 }
 

@@ -12,7 +12,8 @@
 mod files;
 
 use crate::clock;
-use crate::live::LiveConfig;
+use crate::live::{KeyWatch, LiveConfig};
+use crate::runtime::Sockets;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use files::Files;
 use gapless_feed::net::dial::Dialer;
@@ -24,7 +25,7 @@ use gapless_venues::session::{Handler, LineId, Watcher, Wire};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -71,7 +72,8 @@ pub struct Recorded {
     pub records: u64,
     /// Their bytes, unpacked.
     pub bytes: u64,
-    /// Records that found no room in the queue or that a capture cannot hold.
+    /// Records that found no room in the queue or on the disk, that a capture cannot hold, or that
+    /// no file was begun for.
     pub dropped: u64,
     /// Files written.
     pub files: Vec<PathBuf>,
@@ -85,6 +87,8 @@ pub struct Recorder {
     stop: Vec<Sender<()>>,
     feeds: Vec<JoinHandle<Result<u64, String>>>,
     writers: Vec<JoinHandle<Recorded>>,
+    /// The disk has failed.
+    broken: Arc<AtomicBool>,
     /// Held for as long as the folder is ours.
     _lock: std::fs::File,
 }
@@ -98,8 +102,8 @@ impl Recorder {
     pub fn start(sources: &[LiveConfig], config: &RecordConfig) -> Result<Self, String> {
         let lock = files::lock(&config.folder)?;
         let mut gates = HashMap::new();
-        let mut recorder =
-            Self { stop: Vec::new(), feeds: Vec::new(), writers: Vec::new(), _lock: lock };
+        let (stop, feeds, writers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut recorder = Self { stop, feeds, writers, broken: Arc::default(), _lock: lock };
         for live in sources {
             let mut source = live.source.clone();
             let said = |error: String| format!("{}: {error}", live.source.name);
@@ -124,17 +128,28 @@ impl Recorder {
         let (stop, stopped) = bounded(1);
         let (ask, asked) = bounded(1);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let files = Files::new(&live.source, config, waiting.clone(), ask);
+        let broken = Arc::clone(&self.broken);
+        let files = Files::new(&live.source, config, (waiting.clone(), broken), ask);
         let tape = Tape { items, waiting, ..Tape::default() };
         let plaintext = live.plaintext_loopback;
         let failed = |error: std::io::Error| format!("cannot start a thread: {error}");
         let writer = std::thread::Builder::new().name("gapless-record".to_owned());
         self.writers.push(writer.spawn(move || files.write(&queue)).map_err(failed)?);
         let thread = std::thread::Builder::new().name("gapless-feed".to_owned());
-        let body = move || run(feed, plaintext, tape, &stopped, &asked);
+        let key = KeyWatch::new(live.key.clone());
+        let body = move || run(feed, plaintext, tape, key, &stopped, &asked);
         self.feeds.push(thread.spawn(body).map_err(failed)?);
         self.stop.push(stop);
         Ok(())
+    }
+
+    /// Whether a source is not recorded any more: the disk has failed, or its thread. There is
+    /// nothing to wait for then; [`Recorder::stop`] says what it was.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+            || self.feeds.iter().any(JoinHandle::is_finished)
+            || self.writers.iter().any(JoinHandle::is_finished)
     }
 
     /// Ends the recording; says what it holds.
@@ -165,17 +180,21 @@ fn run(
     feed: Feed,
     plaintext_loopback: bool,
     mut tape: Tape,
+    mut key: KeyWatch,
     stopped: &Receiver<()>,
     asked: &Receiver<()>,
 ) -> Result<u64, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    let runtime = runtime.map_err(|error| format!("cannot use sockets: {error}"))?;
+    let sockets = Sockets::open()?;
     let network = Network::new(Dialer::new(plaintext_loopback));
     let mut driver = Driver::new(feed, network, Clock::new());
     driver.start(&mut tape);
     while stopped.try_recv() == Err(TryRecvError::Empty) {
-        runtime.block_on(driver.run(&mut tape, TURN, |tape| !tape.broken.is_empty()));
+        let turn = driver.run(&mut tape, TURN, |tape| !tape.broken.is_empty());
+        sockets.run(|runtime| runtime.block_on(turn));
         let now = driver.clock().now();
+        if let Some(key) = key.look() {
+            driver.feed_mut().set_key(key, now, &mut tape);
+        }
         if asked.try_recv().is_ok() {
             driver.feed_mut().replace_all(now);
         }
@@ -183,8 +202,10 @@ fn run(
             driver.feed_mut().reconnect(line, "its frames were not recorded", now, &mut tape);
         }
     }
-    let _inside = runtime.enter();
-    driver.stop(&mut tape);
+    sockets.run(|runtime| {
+        let _inside = runtime.enter();
+        driver.stop(&mut tape);
+    });
     Ok(tape.dropped)
 }
 

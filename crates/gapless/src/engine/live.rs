@@ -2,8 +2,9 @@
 
 use super::publications::Publications;
 use super::writer::{Intake, Step};
-use crate::live::{Key, LiveConfig};
+use crate::live::{KeyWatch, LiveConfig};
 use crate::report::{self, BookReport};
+use crate::runtime::Sockets;
 use gapless_feed::Feed;
 use gapless_feed::feed::ConnectionStatus;
 use gapless_feed::net::dial::Dialer;
@@ -11,22 +12,18 @@ use gapless_feed::net::transport::Network;
 use gapless_feed::net::{Clock, Driver};
 use gapless_venues::books::BookId;
 use gapless_venues::session::LineId;
-use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
+use std::time::Duration;
 
 /// Longest time between two looks at the commands.
 const TURN: Duration = Duration::from_millis(20);
-/// Time between two looks at the file of a key.
-const KEY_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module's page.
 pub(super) struct Live {
     driver: Driver<Network>,
     name: String,
-    key: Option<Key>,
-    key_seen: Instant,
+    key: KeyWatch,
     /// Dropped last: what is under way ends with it.
-    runtime: Runtime,
+    sockets: Sockets,
 }
 
 impl Live {
@@ -35,25 +32,11 @@ impl Live {
     /// # Errors
     /// The system gives no sockets.
     pub fn open(feed: Feed, config: LiveConfig) -> Result<Self, String> {
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-        let runtime = runtime.map_err(|error| format!("cannot use sockets: {error}"))?;
+        let sockets = Sockets::open()?;
         let network = Network::new(Dialer::new(config.plaintext_loopback));
         let driver = Driver::new(feed, network, Clock::new());
         let name = config.source.name;
-        Ok(Self { driver, name, key: config.key, key_seen: Instant::now(), runtime })
-    }
-
-    /// A key that has changed in its file is taken without a pause.
-    fn look_at_key(&mut self, books: &mut Publications) {
-        if self.key_seen.elapsed() < KEY_EVERY {
-            return;
-        }
-        self.key_seen = Instant::now();
-        // A file that cannot be read just now keeps the key that it had.
-        if let Some(Ok(key)) = self.key.as_ref().map(Key::read) {
-            let now = self.driver.clock().now();
-            self.driver.feed_mut().set_key(key, now, books);
-        }
+        Ok(Self { driver, name, key: KeyWatch::new(config.key), sockets })
     }
 }
 
@@ -68,16 +51,21 @@ impl Intake for Live {
         at_most: Duration,
         _: &mut dyn FnMut(String),
     ) -> Step {
-        self.look_at_key(books);
+        if let Some(key) = self.key.look() {
+            let now = self.driver.clock().now();
+            self.driver.feed_mut().set_key(key, now, books);
+        }
         let turn = self.driver.run(books, at_most.min(TURN), Publications::wants_attention);
-        self.runtime.block_on(turn);
+        self.sockets.run(|runtime| runtime.block_on(turn));
         Step::Go
     }
 
     fn stop(&mut self, books: &mut Publications) {
         // Closing may write, which wants the runtime of its sockets.
-        let _inside = self.runtime.enter();
-        self.driver.stop(books);
+        self.sockets.run(|runtime| {
+            let _inside = runtime.enter();
+            self.driver.stop(books);
+        });
     }
 
     fn book(&self, line: usize, book: BookId) -> Option<BookReport<'_>> {

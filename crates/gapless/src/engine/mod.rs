@@ -19,6 +19,8 @@ mod outlets;
 mod publications;
 mod recorded;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod waker;
 mod writer;
 
@@ -607,7 +609,7 @@ impl Engine {
         let part = writer.part;
         let cores = &self.builder.cores;
         let core = cores.get(part.checked_rem(cores.len()).unwrap_or(0)).copied();
-        let listing = Arc::clone(&self.listing);
+        let (listing, waker) = (Arc::clone(&self.listing), Arc::clone(&self.waker));
         let body = move || {
             if let Some(error) = core.and_then(|core| bind(core).err()) {
                 listing.error(part, error);
@@ -617,6 +619,8 @@ impl Engine {
                 listing.error(part, format!("its thread panicked: {}", words(&*panic)));
                 listing.set(part, SourceState::Failed);
             }
+            // Whatever ended it: its rings have ended with it.
+            waker.changed();
         };
         let name = format!("gapless-{part}");
         thread::Builder::new().name(name).spawn(body).map_err(EngineError::Thread)
@@ -641,6 +645,13 @@ impl Engine {
     /// were, until the engine stops.
     pub fn join(&self) {
         self.listing.join();
+    }
+
+    /// As [`Engine::join`], for who must not hold the engine meanwhile: it ends too when the engine
+    /// is stopped or dropped.
+    pub fn joining(&self) -> impl FnOnce() + Send + use<> {
+        let listing = Arc::clone(&self.listing);
+        move || listing.join()
     }
 
     /// Stops and starts.

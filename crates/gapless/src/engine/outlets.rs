@@ -116,6 +116,8 @@ pub(super) struct Outlets {
     by_name: HashMap<Arc<str>, Instrument>,
     /// By connection: instruments by exchange and symbol.
     lines: Vec<HashMap<String, Instrument>>,
+    /// By connection: it is not to be shown, as another brings the same. As far as it was told.
+    hidden: Vec<bool>,
     /// Where a key of those is put together.
     key: String,
     untold: Vec<Untold>,
@@ -133,10 +135,26 @@ impl Outlets {
             instruments: Vec::new(),
             by_name: HashMap::new(),
             lines: Vec::new(),
+            hidden: Vec::new(),
             key: String::new(),
             untold: Vec::new(),
             dropped: 0,
         }
+    }
+
+    /// A connection's events are told, or not told any more.
+    pub fn hide(&mut self, line: usize, is_hidden: bool) {
+        if self.hidden.len() <= line {
+            self.hidden.resize(line + 1, false);
+        }
+        if let Some(hidden) = self.hidden.get_mut(line) {
+            *hidden = is_hidden;
+        }
+    }
+
+    #[inline]
+    fn is_hidden(&self, line: usize) -> bool {
+        self.hidden.get(line).is_some_and(|hidden| *hidden)
     }
 
     /// Adds a subscriber.
@@ -174,7 +192,8 @@ impl Outlets {
     #[inline]
     pub fn event(&mut self, line: usize, event: &Event<'_>) {
         let wanted = Topic::of(&event.body).is_some_and(|topic| self.topics & topic.bit() != 0);
-        if wanted && let Some((topic, record)) = events::encode(event) {
+        let is_told = wanted && !self.is_hidden(line);
+        if is_told && let Some((topic, record)) = events::encode(event) {
             self.take(line, event, topic, record);
         }
     }
@@ -215,11 +234,18 @@ impl Outlets {
         !self.untold.is_empty()
     }
 
-    /// Names the instruments of the events that wait, and puts them. What has no name is of a
-    /// connection that is not to be shown.
-    pub fn tell(&mut self, name_of: impl Fn(usize, &str, &str) -> Option<String>) {
+    /// Names the instruments of the events that wait, and puts them, if their connection is shown.
+    pub fn tell(
+        &mut self,
+        is_hidden: impl Fn(usize) -> bool,
+        name_of: impl Fn(usize, &str, &str) -> Option<String>,
+    ) {
         for mut untold in std::mem::take(&mut self.untold) {
             let Untold { line, exchange, symbol, topic, .. } = &untold;
+            if self.is_hidden(*line) || is_hidden(*line) {
+                self.hide(*line, true);
+                continue;
+            }
             key(&mut self.key, exchange, symbol);
             if self.lines.len() <= *line {
                 self.lines.resize_with(line + 1, HashMap::new);

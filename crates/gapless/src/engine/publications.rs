@@ -152,6 +152,26 @@ impl Publications {
         taken.collect()
     }
 
+    /// Takes the publication that a connection which is not shown any more has left of a book.
+    pub fn take_left(
+        &mut self,
+        is_left: impl Fn(usize) -> bool,
+        is_it: impl Fn(usize, BookId, &Publication) -> bool,
+    ) -> Option<Box<Publication>> {
+        let lines = self.lines.iter_mut().enumerate().filter(|(line, _)| is_left(*line));
+        let mut slots = lines.flat_map(|(line, slots)| {
+            (0u32..).map(BookId).zip(slots).map(move |(book, slot)| (line, book, slot))
+        });
+        let (.., slot) = slots.find(|(line, book, slot)| match slot {
+            Slot::Published(publication) => is_it(*line, *book, publication),
+            Slot::New | Slot::Unwanted => false,
+        })?;
+        match std::mem::replace(slot, Slot::Unwanted) {
+            Slot::Published(publication) => Some(publication),
+            Slot::New | Slot::Unwanted => None,
+        }
+    }
+
     /// Shows a book by a publication that showed another of its name.
     pub fn give(&mut self, line: usize, id: BookId, mut one: Box<Publication>, book: &LocalBook) {
         one.follow(book);
@@ -289,6 +309,9 @@ impl Watcher for Publications {
     }
 
     fn moved(&mut self, from: LineId, to: LineId) {
-        self.moves.push((from.0 as usize, to.0 as usize));
+        let (from, to) = (from.0 as usize, to.0 as usize);
+        self.moves.push((from, to));
+        self.outlets.hide(from, true);
+        self.outlets.hide(to, false);
     }
 }

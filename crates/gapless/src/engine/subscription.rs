@@ -16,7 +16,7 @@ use gapless_book::publish::{
     Bell, LatestReader, Missed, RECORDS_MAX, RecordReader, latest, records,
 };
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// What becomes of a receiver that is too slow.
@@ -175,6 +175,8 @@ pub struct Subscription {
     ended: Option<Ended>,
     names: Arc<Names>,
     waker: Arc<Waker>,
+    /// Shows the engine that it is still there.
+    _here: Arc<()>,
 }
 
 impl Subscription {
@@ -183,6 +185,7 @@ impl Subscription {
         arrivals: Receiver<Inlet>,
         names: Arc<Names>,
         waker: Arc<Waker>,
+        here: Arc<()>,
     ) -> Self {
         Self {
             slow,
@@ -193,6 +196,7 @@ impl Subscription {
             ended: None,
             names,
             waker,
+            _here: here,
         }
     }
 
@@ -316,7 +320,8 @@ impl Subscription {
 /// The subscriptions of an engine, whose threads come and go.
 #[derive(Debug, Default)]
 pub(super) struct Subscribers {
-    all: Vec<(Interest, Sender<Inlet>)>,
+    /// With what says whether it is still there.
+    all: Vec<(Interest, Sender<Inlet>, Weak<()>)>,
 }
 
 impl Subscribers {
@@ -330,14 +335,21 @@ impl Subscribers {
     ) -> (Subscription, Vec<Outlet>) {
         let (sender, arrivals) = unbounded();
         let outlets = (0..threads).filter_map(|_| connect(interest, &sender)).collect();
-        self.all.push((interest.clone(), sender));
-        (Subscription::new(interest.slow, arrivals, names, waker), outlets)
+        let here = Arc::new(());
+        self.all.retain(|(.., here)| here.strong_count() > 0);
+        self.all.push((interest.clone(), sender, Arc::downgrade(&here)));
+        (Subscription::new(interest.slow, arrivals, names, waker, here), outlets)
+    }
+
+    #[cfg(test)]
+    pub const fn count(&self) -> usize {
+        self.all.len()
     }
 
     /// The outlets of a thread that starts.
     pub fn outlets(&mut self) -> Vec<Outlet> {
         let mut outlets = Vec::new();
-        self.all.retain(|(interest, sender)| {
+        self.all.retain(|(interest, sender, _)| {
             let outlet = connect(interest, sender);
             let is_there = outlet.is_some();
             outlets.extend(outlet);

@@ -238,10 +238,10 @@ impl Writer {
         }
         self.publish_arrivals(intake);
         if self.books.outlets.has_untold() {
-            self.books.outlets.tell(|line, exchange, symbol| {
-                let is_shown = !intake.is_hidden(line);
-                is_shown.then(|| intake.instrument_name(line, exchange, symbol)).flatten()
-            });
+            self.books.outlets.tell(
+                |line| intake.is_hidden(line),
+                |line, exchange, symbol| intake.instrument_name(line, exchange, symbol),
+            );
         }
     }
 
@@ -274,6 +274,12 @@ impl Writer {
         for (line, book) in std::mem::take(&mut self.books.arrivals) {
             let Some(report) = intake.book(line, book) else { continue };
             let name = report.name();
+            if !intake.is_hidden(line)
+                && let Some(publication) = self.left_behind(&report, &name, intake)
+            {
+                self.books.give(line, book, publication, report.local());
+                continue;
+            }
             let mut slot = Slot::Unwanted;
             if self.wanted.has(&name) && !intake.is_hidden(line) {
                 let instrument = self.books.outlets.instrument(&name);
@@ -293,6 +299,20 @@ impl Writer {
             }
             self.books.set(line, book, slot);
         }
+    }
+
+    /// The publication of a book whose connection was replaced before the new one had shown it.
+    fn left_behind(
+        &mut self,
+        report: &BookReport<'_>,
+        name: &str,
+        intake: &dyn Intake,
+    ) -> Option<Box<Publication>> {
+        let is_it = |line: usize, book: BookId, publication: &Publication| {
+            let channel = || intake.book(line, book).map(|old| old.channel().to_owned());
+            publication.name() == name && channel().as_deref() == Some(report.channel())
+        };
+        self.books.take_left(|line| intake.is_hidden(line), is_it)
     }
 
     /// Makes the publication of a book as it stands.

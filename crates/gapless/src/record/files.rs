@@ -11,11 +11,13 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What was written is closed and synced this often: a process that is killed loses no more.
 const CLOSE_EVERY: Duration = Duration::from_millis(900);
+/// The next file is asked for again after so long without one.
+const ASK_EVERY: Duration = Duration::from_secs(60);
 /// zstd: fast enough for the busiest venues on a part of a core.
 const LEVEL: i32 = 3;
 
@@ -39,6 +41,8 @@ struct OpenFile {
     /// Connections that have not ended in it.
     open: usize,
     is_dirty: bool,
+    /// When the next file was asked for.
+    asked: Option<Instant>,
 }
 
 /// The files of a source.
@@ -47,6 +51,8 @@ pub(super) struct Files {
     venue: &'static str,
     config: RecordConfig,
     waiting: Arc<AtomicUsize>,
+    /// Tells that the disk has failed.
+    broken: Arc<AtomicBool>,
     /// Asks the feed to replace its connections.
     ask: Sender<()>,
     /// The last one takes new connections.
@@ -63,7 +69,7 @@ impl Files {
     pub fn new(
         source: &SourceConfig,
         config: &RecordConfig,
-        waiting: Arc<AtomicUsize>,
+        (waiting, broken): (Arc<AtomicUsize>, Arc<AtomicBool>),
         ask: Sender<()>,
     ) -> Self {
         let done = Recorded { name: source.name.clone(), ..Recorded::default() };
@@ -72,6 +78,7 @@ impl Files {
             venue: source.venue.name(),
             config: config.clone(),
             waiting,
+            broken,
             ask,
             files: Vec::new(),
             places: HashMap::new(),
@@ -103,7 +110,7 @@ impl Files {
         self.done
     }
 
-    /// A disk that fails is told once; what follows is counted.
+    /// A disk that fails is told once, at once; what follows is counted.
     fn note(&mut self, result: Result<(), WriteError>) {
         match result {
             Ok(()) => {}
@@ -111,6 +118,7 @@ impl Files {
             Err(error) => {
                 self.done.dropped += 1;
                 if !std::mem::replace(&mut self.is_broken, true) {
+                    self.broken.store(true, Ordering::Relaxed);
                     self.done.errors.push(error.to_string());
                 }
             }
@@ -125,8 +133,10 @@ impl Files {
         if item.kind == RecordKind::Open {
             self.begin(item)?;
         }
-        let Some(path) = self.places.get(&item.line) else { return Ok(()) };
-        let Some(file) = self.files.iter_mut().find(|file| file.path == *path) else {
+        let path = self.places.get(&item.line);
+        let Some(file) = path.and_then(|p| self.files.iter_mut().find(|file| file.path == *p))
+        else {
+            self.done.dropped += 1;
             return Ok(());
         };
         let connection = format!("ws{}", item.line);
@@ -189,8 +199,17 @@ impl Files {
         writer.meta(recv_ns, self.venue, concat!("gapless ", env!("CARGO_PKG_VERSION")))?;
         let now = Instant::now();
         self.done.files.push(path.clone());
-        let (since, closed, is_dirty) = (now, now, true);
-        self.files.push(OpenFile { path, writer, size, since, closed, open: 0, is_dirty });
+        let (since, closed, asked) = (now, now, None);
+        self.files.push(OpenFile {
+            path,
+            writer,
+            size,
+            since,
+            closed,
+            open: 0,
+            is_dirty: true,
+            asked,
+        });
         Ok(())
     }
 
@@ -199,18 +218,32 @@ impl Files {
         if self.is_broken {
             return Ok(());
         }
-        for file in &mut self.files {
+        let newest = self.files.len().saturating_sub(1);
+        let mut is_time = false;
+        for (at, file) in self.files.iter_mut().enumerate() {
             if file.is_dirty && file.closed.elapsed() >= CLOSE_EVERY {
                 file.writer.close_frame()?;
                 file.size.sync_data()?;
                 (file.closed, file.is_dirty) = (Instant::now(), false);
-                let is_large = file.size.metadata()?.len() >= self.config.file_bytes;
-                let is_old = file.since.elapsed() >= self.config.file_age;
-                if (is_large || is_old) && !self.is_turning && file.open > 0 {
-                    // Once for each file: the next one begins with the replacement.
-                    self.is_turning = self.ask.try_send(()).is_ok();
-                }
+                is_time |= at == newest;
             }
+        }
+        if is_time { self.turn() } else { Ok(()) }
+    }
+
+    /// Asks for connections that begin the next file, once the newest is large or old.
+    fn turn(&mut self) -> Result<(), WriteError> {
+        let Some(file) = self.files.last_mut() else { return Ok(()) };
+        // Connections that were being replaced already begin nothing: it is asked for again.
+        let may_ask = file.asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY);
+        if !may_ask || file.open == 0 {
+            return Ok(());
+        }
+        let is_large = file.size.metadata()?.len() >= self.config.file_bytes;
+        if (is_large || file.since.elapsed() >= self.config.file_age)
+            && self.ask.try_send(()).is_ok()
+        {
+            (file.asked, self.is_turning) = (Some(Instant::now()), true);
         }
         Ok(())
     }
@@ -220,4 +253,65 @@ fn end(file: OpenFile) -> Result<(), WriteError> {
     let file = file.writer.finish()?;
     file.sync_all()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::bounded;
+    use gapless_venues::registry::VenueId;
+    use std::thread::sleep;
+
+    /// Files of a source in a folder of their own, and what they ask for.
+    fn files(name: &str, file_age: Duration) -> (Files, Receiver<()>, Arc<AtomicBool>) {
+        let folder = std::env::temp_dir().join(format!("gapless-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let config = RecordConfig { file_age, ..RecordConfig::new(folder) };
+        let source = SourceConfig::new("test", VenueId::BinanceSpot, Vec::new());
+        let (ask, asked) = bounded(1);
+        let broken = Arc::new(AtomicBool::new(false));
+        (Files::new(&source, &config, (Arc::default(), broken.clone()), ask), asked, broken)
+    }
+
+    fn put(files: &mut Files, line: u32, kind: RecordKind) {
+        let item = Item { line, recv_ns: 1, kind, url: String::new(), payload: b"{}".to_vec() };
+        let written = files.item(&item);
+        files.note(written);
+    }
+
+    fn keep(files: &mut Files, after: Duration) -> Result<(), WriteError> {
+        sleep(after);
+        files.keep()
+    }
+
+    #[test]
+    fn a_replacement_that_takes_long_does_not_end_the_turning_of_files() {
+        let (mut files, asked, _) = files("turning", Duration::from_millis(1_500));
+        put(&mut files, 0, RecordKind::Open);
+        keep(&mut files, Duration::from_millis(1_600)).unwrap();
+        assert!(asked.try_recv().is_ok(), "the first file is old");
+        put(&mut files, 1, RecordKind::Open);
+        for line in [0, 1] {
+            put(&mut files, line, RecordKind::Frame);
+        }
+        keep(&mut files, Duration::from_millis(950)).unwrap();
+        assert!(asked.try_recv().is_err(), "the second file is young");
+        put(&mut files, 0, RecordKind::Disconnect);
+        put(&mut files, 1, RecordKind::Frame);
+        keep(&mut files, Duration::from_millis(950)).unwrap();
+        assert!(asked.try_recv().is_ok(), "the second file is old");
+        let _ = std::fs::remove_dir_all(&files.config.folder);
+    }
+
+    #[test]
+    fn what_no_file_was_begun_for_and_a_disk_that_fails_are_counted_and_said() {
+        let (mut files, _asked, broken) = files("broken", Duration::from_secs(3_600));
+        put(&mut files, 7, RecordKind::Frame);
+        assert_eq!((files.done.dropped, broken.load(Ordering::Relaxed)), (1, false));
+        std::fs::remove_dir_all(&files.config.folder).unwrap();
+        put(&mut files, 7, RecordKind::Open);
+        assert_eq!((files.done.dropped, broken.load(Ordering::Relaxed)), (2, true));
+        assert_eq!(files.done.errors.len(), 1);
+    }
 }
