@@ -899,7 +899,8 @@ enum gapless_status gapless_engine_build(const char *config,
 
 /*
  Waits until every source was read to its end. The books stay as they ended until the engine
- stops. Other threads may ask the engine meanwhile; one that stops or changes it waits.
+ stops. Other threads may do anything with the engine meanwhile: it also ends when one of them
+ stops or frees it.
  */
 enum gapless_status gapless_engine_join(struct gapless_engine engine);
 

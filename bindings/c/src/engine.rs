@@ -36,14 +36,14 @@ pub extern "C" fn gapless_engine_build(
 }
 
 /// Waits until every source was read to its end. The books stay as they ended until the engine
-/// stops. Other threads may ask the engine meanwhile; one that stops or changes it waits.
+/// stops. Other threads may do anything with the engine meanwhile: it also ends when one of them
+/// stops or frees it.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
-        handles::with_engine(engine, |engine| {
-            engine.join();
-            Ok(())
-        })
+        let join = handles::with_engine(engine, |engine| Ok(engine.joining()))?;
+        join();
+        Ok(())
     })
 }
 

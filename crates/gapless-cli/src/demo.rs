@@ -295,7 +295,46 @@ fn judge(engine: &Engine, runtime: &tokio::runtime::Runtime, places: &[Place]) -
     }
     // What is on its way arrives.
     std::thread::sleep(Duration::from_millis(500));
-    engine.reports().iter().map(|report| row(report, runtime, places)).collect()
+    let reports = engine.reports();
+    let mut rows: Vec<Row> = reports.iter().map(|report| row(report, runtime, places)).collect();
+    rows.extend(missing(&reports));
+    rows
+}
+
+/// Books that were asked for and are not there, say because their thread has ended.
+fn missing(reports: &[OwnedReport]) -> Vec<Row> {
+    let planned = PLANS.iter().flat_map(|(venue, .., symbols)| {
+        symbols
+            .iter()
+            .map(move |symbol| (venue.name(), symbol.rsplit(':').next().unwrap_or(symbol)))
+    });
+    let is_there = |(venue, symbol): &(&str, &str)| {
+        reports.iter().map(OwnedReport::report).any(|report| {
+            let own = report.symbol().rsplit(':').next().unwrap_or_default();
+            report.name().starts_with(venue) && own.eq_ignore_ascii_case(symbol)
+        })
+    };
+    let row = |(venue, symbol)| Row {
+        name: format!("{venue}:{symbol}"),
+        seq: None,
+        sha256: String::new(),
+        messages: 0,
+        gaps: 0,
+        equal: false,
+    };
+    planned.filter(|planned| !is_there(planned)).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_that_was_asked_for_and_is_not_there_is_no_success() {
+        let rows = missing(&[]);
+        assert_eq!(rows.len(), 2 * PLANS.len());
+        assert!(rows.iter().all(|row| !row.equal));
+    }
 }
 
 fn row(report: &OwnedReport, runtime: &tokio::runtime::Runtime, places: &[Place]) -> Row {

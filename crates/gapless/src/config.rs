@@ -59,7 +59,7 @@ mod live;
 
 use crate::engine::Builder;
 use crate::{Engine, Source, Wait};
-use gapless_book::publish::Config as Publication;
+use gapless_book::publish::{Config as Publication, LayoutError};
 use gapless_replay::pace::Speed;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -162,6 +162,7 @@ pub fn read(text: &str) -> Result<Builder, ConfigError> {
         Idle::Sleep => Wait::Sleep(Duration::from_millis(1)),
     };
     let publication = publication(&text);
+    publication.words().map_err(|error| refused(&error))?;
     let mut builder = Engine::builder().publication(publication).idle(idle).cores(text.cores);
     if let Some(books) = text.books {
         builder = builder.books(books);
@@ -198,6 +199,13 @@ fn in_toml(text: &str) -> Result<Text, ConfigError> {
 fn told<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> ConfigError {
     let (path, inner) = (error.path().to_string(), error.inner().to_string());
     ConfigError(if path == "." { inner } else { format!("{path}: {inner}") })
+}
+
+/// Which key it is that a publication cannot be made with.
+fn refused(error: &LayoutError) -> ConfigError {
+    let words = error.to_string().replace("writer_silent_ns", "writer_silent_ms");
+    let (key, what) = words.split_once(' ').unwrap_or((&words, ""));
+    ConfigError(format!("{key}: {what}"))
 }
 
 fn publication(text: &Text) -> Publication {
@@ -293,7 +301,8 @@ mod tests {
         let text: String =
             shown.lines().map(|line| format!("{}\n", line.trim_start_matches("//!"))).collect();
         let text = text.replace("VENUE", "bybit").replace("CHANNEL", "orderbook.50");
-        let text: Vec<_> = text.lines().filter(|line| !line.contains("key_")).collect();
+        let relays = |line: &&str| ["key_", "flavour"].iter().any(|key| line.contains(key));
+        let text: Vec<_> = text.lines().filter(|line| !relays(line)).collect();
         read(&text.join("\n")).unwrap();
         let short = "[[sources]]\nlive = \"okx\"\nsymbols = [\"BTC-USDT\"]\n";
         let builder = read(short).unwrap();
@@ -348,6 +357,34 @@ mod tests {
                 r#"{"sources":[{"live":"relay","symbols":["A"],"flavour":"x"}]}"#,
                 "sources[0].flavour",
             ),
+            (r#"{"sources":[{"live":"okx","symbols":["A"],"speed":2}]}"#, "sources[0].speed"),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"market":"spot"}]}"#,
+                "sources[0].market",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"flavour":"scored"}]}"#,
+                "sources[0].flavour",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"key_env":"PATH"}]}"#,
+                "sources[0].key_env",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"lifetime_s":0}]}"#,
+                "sources[0].lifetime_s",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"symbol_silence_ms":0}]}"#,
+                "sources[0].symbol_silence_ms",
+            ),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"snapshot_depth":0}]}"#,
+                "sources[0].snapshot_depth",
+            ),
+            (r#"{"sources":[{"replay":["a"]}],"depth":0}"#, "depth: "),
+            (r#"{"sources":[{"replay":["a"]}],"ring":1000}"#, "ring: "),
+            (r#"{"sources":[{"replay":["a"]}],"writer_silent_ms":0}"#, "writer_silent_ms: "),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

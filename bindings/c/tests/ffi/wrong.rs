@@ -212,3 +212,27 @@ fn decimals_are_written_whole_or_not_at_all() {
     assert_eq!(written(1, 19, GAPLESS_DECIMAL_BYTES), "");
     assert_eq!(text_at(gapless_decimal(1, 0, null_mut(), 9)), "");
 }
+
+#[test]
+fn an_engine_that_another_thread_joins_can_be_stopped_and_freed() {
+    // A feed never ends by itself; nobody listens there.
+    let feed = r#"{"allow_plaintext_loopback":true,"sources":[{"live":"okx","symbols":["A"],
+        "socket":"ws://127.0.0.1:1","rest":"http://127.0.0.1:1"}]}"#;
+    let ends: [extern "C" fn(gapless_engine) -> gapless_status; 2] =
+        [gapless_engine_stop, gapless_engine_free];
+    for end in ends {
+        let (status, engine) = start(feed);
+        assert_eq!(status, gapless_status::Ok, "{}", words());
+        let joined = std::thread::spawn(move || gapless_engine_join(engine));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let ended = std::thread::spawn(move || end(engine));
+        let begun = std::time::Instant::now();
+        while !(ended.is_finished() && joined.is_finished()) {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(5), "it waits for ever");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(ended.join().unwrap(), gapless_status::Ok);
+        assert_eq!(joined.join().unwrap(), gapless_status::Ok);
+        let _ = gapless_engine_free(engine);
+    }
+}

@@ -1,6 +1,6 @@
 //! The part of the text that describes a feed.
 
-use super::SourceText;
+use super::{Pace, SourceText};
 use crate::live::{Key, LiveConfig};
 use gapless_feed::feed::check;
 use gapless_feed::source::{LineConfig, SourceConfig, TopicConfig};
@@ -38,11 +38,15 @@ pub(super) fn source(text: SourceText, plaintext_loopback: bool) -> Result<LiveC
     if text.threads.is_some() {
         return Err(beside("threads"));
     }
+    if !matches!(text.speed, Pace::Absent) {
+        return Err(beside("speed"));
+    }
     let name = text.live.as_deref().unwrap_or("");
     let venue = VenueId::from_name(name).ok_or_else(|| {
         let names: Vec<_> = VenueId::ALL.iter().map(|venue| venue.name()).collect();
         format!("live: no such venue; known are {}", names.join(", "))
     })?;
+    has_meaning(&text, venue)?;
     let mut source = SourceConfig::new(text.name.as_deref().unwrap_or(name), venue, Vec::new());
     source.topics = topics(&text, &source)?;
     source.market = market(text.market.as_deref())?;
@@ -58,6 +62,29 @@ pub(super) fn source(text: SourceText, plaintext_loopback: bool) -> Result<LiveC
     source.snapshot_depth = text.snapshot_depth;
     check(&source).map_err(|error| format!("symbols: {error}"))?;
     Ok(LiveConfig { source, plaintext_loopback, key: key(&text)? })
+}
+
+/// A key that would change nothing is an error, and so is a value that nobody can mean.
+fn has_meaning(text: &SourceText, venue: VenueId) -> Result<(), String> {
+    let is_relay = venue == VenueId::Relay;
+    let keys = [
+        ("market", text.market.is_some() && !venue.names_market(), "has one market"),
+        ("flavour", text.flavour.is_some() && !is_relay, "is no relay"),
+        ("key_env", text.key_env.is_some() && !is_relay, "wants no key"),
+        ("key_file", text.key_file.is_some() && !is_relay, "wants no key"),
+    ];
+    if let Some((key, _, why)) = keys.into_iter().find(|(_, is_idle, _)| *is_idle) {
+        return Err(format!("{key}: {} {why}", venue.name()));
+    }
+    let zeros = [
+        ("symbol_silence_ms", text.symbol_silence_ms == Some(0)),
+        ("lifetime_s", text.lifetime_s == Some(0)),
+        ("snapshot_depth", text.snapshot_depth == Some(0)),
+    ];
+    match zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+        Some((key, _)) => Err(format!("{key}: at least 1; without it there is no limit")),
+        None => Ok(()),
+    }
 }
 
 fn topics(text: &SourceText, source: &SourceConfig) -> Result<Vec<TopicConfig>, String> {
