@@ -3,9 +3,12 @@
 #![cfg(target_os = "linux")]
 
 use gapless_book::event::{Level, Scales};
-use gapless_tests::guard_page::{BEGINS, ENDS, GuardAllocator};
-use gapless_tests::level_texts;
+use gapless_replay::RecordKind;
+use gapless_replay::input::{self, Input};
+use gapless_tests::guard_page::{BEGINS, ENDS, ENDS_WIDE, GuardAllocator};
+use gapless_tests::{level_texts, recordings};
 use gapless_venues::kernel::{Arrays, Between, FrameBuf, Isa, PAD, Shape, both, levels};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -144,4 +147,78 @@ fn no_kernel_reads_beyond_the_padding_of_a_frame_of_the_corpus() {
         }
     }
     assert!(arrays > 100, "{arrays}");
+}
+
+/// Runs the test over every recorded message instead of one of each kind and length.
+const ALL: &str = "GAPLESS_GUARD_ALL";
+/// Bytes of a recorded message whose every truncation is tried; of a longer one also the last cuts.
+const CUTS_MAX: usize = 8_192;
+/// Cuts at the end of a longer message.
+const LAST_CUTS: usize = 256;
+
+/// What two messages share that a kernel cannot tell apart but by numbers: the text before the
+/// first array with its digits left out, how its first level begins, and the length to a power of
+/// two.
+fn kind(frame: &[u8]) -> (Vec<u8>, usize) {
+    let array = frame.windows(2).position(|pair| matches!(pair, b"[[" | b"[{"));
+    let end = array.map_or(frame.len(), |at| (at + 4).min(frame.len()));
+    let letters = frame[..end].iter().copied().filter(|byte| !byte.is_ascii_digit());
+    (letters.collect(), frame.len().next_power_of_two())
+}
+
+/// Every kernel that may read beyond a slice on one array, cut at every place.
+fn cut_everywhere(buffer: &mut FrameBuf, frame: &[u8], at: usize, shape: Shape) -> usize {
+    let scales = Scales { price: 8, qty: 8 };
+    let isas: Vec<_> = Isa::available().filter(|isa| *isa != Isa::PORTABLE).collect();
+    let (mut runs, mut out) = (0, Vec::new());
+    let last = frame.len().saturating_sub(LAST_CUTS);
+    // The end stands still, so each cut is another alignment of the array.
+    for cut in (at..=frame.len()).filter(|cut| *cut - at <= CUTS_MAX || *cut >= last) {
+        let size = if cut + PAD <= ENDS { ENDS } else { ENDS_WIDE };
+        let from = fill(buffer, size, &frame[..cut]);
+        let whole = buffer.frame();
+        let text = whole.slice(from, whole.len()).unwrap();
+        for isa in &isas {
+            for mut arrays in [Arrays::new(shape, scales), Arrays::ragged(shape, scales)] {
+                out.clear();
+                levels(*isa, &mut arrays, text, at, &mut out);
+                runs += 1;
+            }
+        }
+    }
+    runs
+}
+
+#[test]
+fn no_kernel_reads_beyond_the_padding_of_a_recorded_message() {
+    let Some(root) = recordings::folder() else { return };
+    let all = std::env::var_os(ALL).is_some();
+    let (mut seen, mut buffer) = (HashSet::new(), FrameBuf::new());
+    let (mut messages, mut runs) = (0, 0);
+    for path in recordings::captures(&root) {
+        let mut reader = input::open(&Input::file(&path), None).unwrap();
+        while reader.advance().unwrap() {
+            let Some(record) = reader.record().filter(|r| r.kind == RecordKind::Frame) else {
+                continue;
+            };
+            let frame = record.payload;
+            let long = frame.len() + PAD > ENDS_WIDE || (!all && frame.len() > 1_024);
+            if long || !(all || seen.insert(kind(frame))) {
+                continue;
+            }
+            messages += 1;
+            // Arrays inside arrays begin no shape; the two sides of a book do.
+            let mut at = 0;
+            while let Some(next) = frame[at..].iter().position(|byte| *byte == b'[') {
+                at += next;
+                let found = shapes(&frame[at..]);
+                runs += found
+                    .iter()
+                    .fold(0, |runs, shape| runs + cut_everywhere(&mut buffer, frame, at, *shape));
+                at += 1;
+            }
+        }
+    }
+    println!("{messages} messages, {runs} runs");
+    assert!(messages > 100 && runs > 100_000, "{messages} messages, {runs} runs");
 }
