@@ -469,6 +469,8 @@ fn c26_prints_off_the_book_are_flagged() {
         );
         let event = &all(&BinanceUsdm, &frame)[0];
         assert_eq!((event.kind, event.flags.has(Flags::OFF_BOOK)), (EventKind::Trade, off));
+        // Streams leave out what is not regular (tests/subscriptions.rs).
+        assert_eq!(event.flags.is_regular(), !off);
     }
 }
 

@@ -285,7 +285,12 @@ fn c63_the_first_push_of_liquidations_is_history() {
         format!(r#"{{"arg":{arg},"data":[{}]}}"#, data.join(","))
     };
     let historical = |step: &line::Step| {
-        step.names.iter().map(|(_, _, flags)| flags.has(Flags::HISTORICAL)).collect::<Vec<_>>()
+        // Streams leave out what is not regular (tests/subscriptions.rs).
+        let marks = step.names.iter().map(|(_, _, flags)| {
+            assert_eq!(flags.is_regular(), !flags.has(Flags::HISTORICAL));
+            flags.has(Flags::HISTORICAL)
+        });
+        marks.collect::<Vec<_>>()
     };
     assert_eq!(historical(&line.frame(&push(&["A-USDT-SWAP", "B-USDT-SWAP"]))), [true; 4]);
     assert_eq!(historical(&line.frame(&push(&["A-USDT-SWAP"]))), [false; 2]);

@@ -132,8 +132,8 @@ fn same_as_replay(path: &Path) {
     replay.run(&mut told).unwrap();
     let topics = [Topic::Trades, Topic::Liquidations, Topic::Funding];
     let mut engine = Engine::builder().source(Source::replay([path.clone()])).build();
-    let mut subscription =
-        engine.subscribe(&Interest::in_topics(topics).capacity(told.0.len().max(1))).unwrap();
+    let interest = Interest::in_topics(topics).with_irregular().capacity(told.0.len().max(1));
+    let mut subscription = engine.subscribe(&interest).unwrap();
     engine.start().unwrap();
     let (events, missed, ended) = drain(&mut subscription);
     assert_eq!((missed, ended), (0, Ended::Closed), "{path}");
@@ -178,6 +178,28 @@ fn the_events_of_recordings_are_those_of_a_replay() {
     let Some(folder) = recordings::folder() else { return };
     for file in recordings::captures(&folder).iter().take(12) {
         same_as_replay(file);
+    }
+}
+
+#[test]
+fn trades_off_the_book_are_given_to_who_asks_for_them_only() {
+    let frames = (1..=6).map(|at| {
+        let off_book = if at % 3 == 0 { "\"BT\":true" } else { "\"BT\":false" };
+        (at * 10, trade("AAA", at).replace("\"BT\":false", off_book))
+    });
+    let recording = Recording::new("regular", frames);
+    let trades = Interest::in_topics([Topic::Trades]);
+    for (interest, given) in
+        [(trades.clone(), vec![1, 2, 4, 5]), (trades.with_irregular(), vec![1, 2, 3, 4, 5, 6])]
+    {
+        let mut engine = Engine::builder().source(recording.source()).build();
+        let mut subscription = engine.subscribe(&interest).unwrap();
+        engine.start().unwrap();
+        let (events, missed, _) = drain(&mut subscription);
+        let found: Vec<_> = events.iter().map(|event| price(event) / 10_000).collect();
+        assert_eq!((found, missed), (given, 0));
+        // What is left out is no hole in the numbers.
+        assert!(events.iter().zip(0..).all(|(event, number)| event.number == number));
     }
 }
 

@@ -85,7 +85,8 @@ pub extern "C" fn gapless_engine_subscribe(
             _ => return Err(gapless_status::InvalidArgument.into()),
         };
         let capacity = if capacity == 0 { CAPACITY } else { capacity };
-        let mut interest = Interest::in_topics(wanted).capacity(capacity).when_slow(slow);
+        let mut interest =
+            Interest::in_topics(wanted).with_irregular().capacity(capacity).when_slow(slow);
         if !names.is_empty() {
             interest = interest.of(names.lines());
         }

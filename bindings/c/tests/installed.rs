@@ -209,7 +209,8 @@ fn examples_are_clean_under_asan_and_valgrind() {
 fn expected_events(config: &str) -> String {
     use gapless::events::{Body, Topic};
     let mut engine = gapless::config::read(config).unwrap().build();
-    let interest = gapless::engine::Interest::in_topics([Topic::Trades, Topic::States]);
+    let interest =
+        gapless::engine::Interest::in_topics([Topic::Trades, Topic::States]).with_irregular();
     let mut events = engine.subscribe(&interest.capacity(1 << 20)).unwrap();
     engine.start().unwrap();
     let mut lines = String::new();

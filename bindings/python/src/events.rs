@@ -370,7 +370,7 @@ pub fn interest(
         }
     };
     let topics = topics.collect::<PyResult<Vec<_>>>()?;
-    let interest = Interest::in_topics(topics).capacity(capacity).when_slow(slow);
+    let interest = Interest::in_topics(topics).with_irregular().capacity(capacity).when_slow(slow);
     Ok(match names {
         Some(names) => interest.of(names),
         None => interest,

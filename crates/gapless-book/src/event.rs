@@ -144,6 +144,14 @@ impl Flags {
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// Whether the event is of the running market: neither off the book nor a repeat of what was
+    /// before the subscription. A stream of trades or liquidations carries only such ones unless
+    /// more is asked for.
+    #[must_use]
+    pub const fn is_regular(self) -> bool {
+        self.0 & (Self::OFF_BOOK.0 | Self::HISTORICAL.0) == 0
+    }
 }
 
 /// What a book message does.

@@ -328,6 +328,11 @@ pub(crate) fn encode_status(topic: Topic, book: NameId, status: &Status) -> Reco
     writer.0
 }
 
+/// Marks of a record's event.
+pub(crate) const fn flags(record: &Record) -> Flags {
+    Flags(record[2] as u16)
+}
+
 /// Says in a record whose it is and which one.
 pub(crate) fn address(record: &mut Record, instrument: NameId, number: u64) {
     record[0] = record[0] & u64::from(u32::MAX) | u64::from(instrument.0) << 32;
@@ -398,7 +403,7 @@ pub(crate) fn decode(record: &Record) -> Option<Event> {
         instrument: NameId((record[0] >> 32) as u32),
         number: record[NUMBER],
         times: times_of(record),
-        flags: Flags(record[2] as u16),
+        flags: flags(record),
         body,
     })
 }

@@ -45,7 +45,7 @@ fn expected(topics: &[gapless::events::Topic]) -> u64 {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/okx.cap.zst");
     let source = gapless::Source::replay([sample]);
     let mut engine = gapless::Engine::builder().source(source).build();
-    let interest = gapless::engine::Interest::in_topics(topics.iter().copied());
+    let interest = gapless::engine::Interest::in_topics(topics.iter().copied()).with_irregular();
     let mut events = engine.subscribe(&interest.capacity(1 << 16)).unwrap();
     engine.start().unwrap();
     let mut count = 0;

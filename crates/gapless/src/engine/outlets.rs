@@ -38,6 +38,8 @@ pub(super) struct Outlet {
     pub topics: u8,
     /// Names that it wants; `None` = all.
     pub names: Option<Arc<HashSet<String>>>,
+    /// Whether it wants events off the book and repeats too.
+    pub irregular: bool,
     pub sink: Sink,
     /// Events put so far.
     pub number: u64,
@@ -55,6 +57,9 @@ impl Outlet {
         record: &mut Record,
     ) -> Put {
         if self.topics & topic.bit() == 0 || !self.wants.get(instrument.at).is_some_and(|w| *w) {
+            return Put::Done;
+        }
+        if !self.irregular && !events::flags(record).is_regular() {
             return Put::Done;
         }
         events::address(record, instrument.id, self.number);

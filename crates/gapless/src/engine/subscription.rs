@@ -39,17 +39,18 @@ pub struct Interest {
     names: Option<Arc<HashSet<String>>>,
     capacity: usize,
     slow: Slow,
+    irregular: bool,
 }
 
 /// Events that a ring holds where nothing else was asked for.
 pub const CAPACITY: usize = 8_192;
 
 impl Interest {
-    /// All events of these topics.
+    /// All regular events of these topics ([`Flags::is_regular`](gapless_book::event::Flags)).
     #[must_use]
     pub fn in_topics(topics: impl IntoIterator<Item = Topic>) -> Self {
         let topics = topics.into_iter().fold(0, |bits, topic| bits | topic.bit());
-        Self { topics, names: None, capacity: CAPACITY, slow: Slow::default() }
+        Self { topics, names: None, capacity: CAPACITY, slow: Slow::default(), irregular: false }
     }
 
     /// Of these instruments only: `VENUE[.MARKET]:SYMBOL`.
@@ -75,6 +76,14 @@ impl Interest {
         self
     }
 
+    /// With trades off the book (an insurance fund's, block trades) and with what a venue repeats of
+    /// before the subscription: what would be counted twice, or moved no book.
+    #[must_use]
+    pub const fn with_irregular(mut self) -> Self {
+        self.irregular = true;
+        self
+    }
+
     /// Both ends of one thread's events.
     pub(super) fn connect(&self) -> (Outlet, Inlet) {
         let capacity = self.capacity.clamp(1, RECORDS_MAX);
@@ -87,7 +96,8 @@ impl Interest {
             (Sink::Ring(writer), Inlet::Ring(reader, None))
         };
         let (topics, names) = (self.topics, self.names.clone());
-        (Outlet { topics, names, sink, number: 0, wants: Vec::new() }, inlet)
+        let irregular = self.irregular;
+        (Outlet { topics, names, irregular, sink, number: 0, wants: Vec::new() }, inlet)
     }
 }
 
