@@ -258,6 +258,16 @@ fn the_numbers_prove_a_book_from_its_snapshot_to_its_loss_whatever_else_its_stat
 }
 
 #[test]
+fn a_rest_snapshot_without_a_number_is_a_picture_until_an_update_joins_it() {
+    let mut book = LocalBook::new(LOOSE, Policy::default());
+    assert!(!book.is_pictured(), "nothing came");
+    run_on(&mut book, &[(unnumbered(rest(1)), REPLACE, LIVE, NOTHING)]);
+    assert!(book.is_pictured());
+    run_on(&mut book, &[(count(5), APPLY, LIVE, NOTHING)]);
+    assert!(!book.is_pictured());
+}
+
+#[test]
 fn a_book_adopted_from_another_line_is_a_new_epoch_with_its_own_counts() {
     let mut ours = live(Policy::default());
     run_on(&mut ours, &[(count(11), APPLY, LIVE, NOTHING)]);
@@ -422,6 +432,10 @@ fn the_last_live_book_is_the_one_before_whatever_broke_it() {
     let itself = empty_snap(30).bid(20, 1).ask(20, 1);
     run_on(&mut lost, &[(itself.clone(), REPLACE, CROSSED, NOTHING)]);
     assert_eq!(last_live(&lost), at_10);
+    // Nor the next one, over a book that was never live.
+    let again = empty_snap(31).bid(21, 1).ask(20, 1);
+    run_on(&mut lost, &[(again.clone(), REPLACE, CROSSED, NOTHING)]);
+    assert_eq!(last_live(&lost), at_10);
     run_on(&mut book, &[(itself, REPLACE, CROSSED, NOTHING)]);
     assert_eq!(last_live(&book), at_10);
     // What a depth dropped comes back too.
@@ -447,6 +461,8 @@ fn the_last_live_book_is_the_one_before_whatever_broke_it() {
     let mut spare = live(crossing(CrossedPolicy::Report));
     run_on(&mut spare, &[(over(11), APPLY, CROSSED, NOTHING)]);
     assert_eq!(last_live(&spare).unwrap().0, [(20, 1), (10, 1)]);
+    run_on(&mut spare, &[(again, REPLACE, CROSSED, NOTHING)]);
+    assert_eq!(last_live(&spare).unwrap().0, [(21, 1)]);
 }
 
 #[test]
@@ -542,6 +558,10 @@ fn an_audit_says_nothing_beyond_either_horizon() {
     assert_eq!(audit(book.clone(), short(), to.clone().ask(21, 3)), (1, 0));
     assert_eq!(audit(book.clone(), short(), to.clone().ask(19, 3)), (1, 1));
     assert_eq!(audit(book, short().limit(2), to), (1, 1));
+    // At the horizon itself nothing is unknown: ours ends at ask 20, which is gone.
+    let book = audited(Policy::default(), 1);
+    let gone = range(106, 107).ask(20, 0);
+    assert_eq!(audit(book, snapshot(), gone), (1, 1));
 }
 
 #[test]
