@@ -165,8 +165,9 @@ impl Region for Mapped {
     #[inline]
     fn words(&self) -> &[AtomicU64] {
         // SAFETY: `first` begins a mapping of so many words, page-aligned, that lives as long as
-        // `self`, and any bytes are words. All processes access them as atomic words. Readers, whose mapping is read-only,
-        // only load: on 64-bit machines a plain or acquiring load of a word never writes.
+        // `self`, and any bytes are words. All processes access them as atomic words. Readers,
+        // whose mapping is read-only, only load: on 64-bit machines a plain or acquiring load of a
+        // word never writes.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.words) }
     }
 }
