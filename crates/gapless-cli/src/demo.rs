@@ -325,18 +325,6 @@ fn missing(reports: &[OwnedReport]) -> Vec<Row> {
     planned.filter(|planned| !is_there(planned)).map(row).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_book_that_was_asked_for_and_is_not_there_is_no_success() {
-        let rows = missing(&[]);
-        assert_eq!(rows.len(), 2 * PLANS.len());
-        assert!(rows.iter().all(|row| !row.equal));
-    }
-}
-
 fn row(report: &OwnedReport, runtime: &tokio::runtime::Runtime, places: &[Place]) -> Row {
     let report = report.report();
     let (name, seq) = (report.name(), report.seq());
@@ -413,4 +401,16 @@ fn quantiles(times: &[i64]) -> [i64; 3] {
     sorted.sort_unstable();
     let at = |share: usize| sorted.get(sorted.len().saturating_sub(1) * share / 100);
     [50, 99, 100].map(|share| at(share).map_or(0, |ns| ns / 1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_that_was_asked_for_and_is_not_there_is_no_success() {
+        let rows = missing(&[]);
+        assert_eq!(rows.len(), 2 * PLANS.len());
+        assert!(rows.iter().all(|row| !row.equal));
+    }
 }
