@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Channels of a book and of trades, and the market, of each venue that is read here.
-PLANS = {
-    "binance_spot": (["depth@100ms", "trade"], "spot"),
-    "bybit": (["orderbook.50", "publicTrade"], "linear"),
+#: What is read of each venue: a book and trades; its market, where it has several.
+PLANS: dict[str, dict[str, Any]] = {
+    "binance_spot": {"channels": ["depth@100ms", "trade"]},
+    "bybit": {"channels": ["orderbook.50", "publicTrade"], "market": "linear"},
 }
 
 
@@ -38,8 +38,7 @@ def config(hosts: dict[str, str]) -> dict[str, Any]:
     """An engine that reads them."""
     sources = []
     for venue, host in hosts.items():
-        channels, market = PLANS[venue]
-        source = {"live": venue, "symbols": ["BTCUSDT"], "channels": channels, "market": market}
+        source = {"live": venue, "symbols": ["BTCUSDT"], **PLANS[venue]}
         sources.append({**source, "socket": f"ws://{host}", "rest": f"http://{host}"})
     return {"allow_plaintext_loopback": True, "sources": sources}
 

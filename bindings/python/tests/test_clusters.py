@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -56,11 +57,23 @@ def test_dask(tmp_path: Path) -> None:
         assert lengths == [len(gapless.trades(path)) for path in FILES]
 
 
+def begin(ray: Any) -> None:
+    """A local cluster. Ray gives its own agent 15 s to start, which a busy machine may not keep."""
+    for left in reversed(range(5)):
+        try:
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+            return
+        except Exception:
+            ray.shutdown()
+            if not left:
+                raise
+
+
 def test_ray(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     import gapless.ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    begin(ray)
     try:
         out = tmp_path / "out"
         reports = gapless.ray.to_parquet(FILES, out, **KINDS)

@@ -129,6 +129,20 @@ def test_a_book_is_attached_from_another_process(tmp_path: Path) -> None:
         gapless.attach("no:BOOK", folder=tmp_path)
 
 
+def test_closing_ends_a_join_of_another_thread() -> None:
+    engine = gapless.Engine(SLOW)
+    engine.start()
+    ended: list[bool] = []
+    thread = threading.Thread(target=lambda: ended.append(engine.join()))
+    thread.start()
+    time.sleep(0.1)
+    engine.close()
+    thread.join(20)
+    assert ended == [False]
+    with pytest.raises(gapless.ClosedError):
+        engine.join()
+
+
 def test_handles_are_not_pickled() -> None:
     with gapless.Engine(FAST) as engine:
         engine.join(30)

@@ -79,11 +79,17 @@ class Engine:
             self._surface()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Waits until every source was read to its end; False after ``timeout`` seconds.
+        """Waits until every source was read to its end.
 
-        Raises as ``close``.
+        False after ``timeout`` seconds, or if the engine is closed meanwhile. Raises as ``close``.
         """
-        ended = self._engine.join(timeout)
+        was_closed = self._closed.is_set()
+        try:
+            ended = self._engine.join(timeout)
+        except ClosedError:
+            if was_closed:
+                raise
+            ended = False
         self._surface()
         return ended
 
