@@ -11,9 +11,10 @@ use super::{Arrays, Frame, Isa, Kind, Shape};
 use super::{padded, ragged};
 use gapless_book::event::Level;
 
-/// Bytes to the end of a frame above which its arrays are long, and nothing is saved.
+/// Bytes to the end of a frame above which its arrays are long, and nothing is saved; half of them
+/// where each number has its own form.
 #[cfg(target_arch = "x86_64")]
-const BYTES_MAX: usize = 1_024;
+const BYTES_MAX: usize = 2_048;
 
 /// What stands between two arrays of pairs, with the marks that end the first and open the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,8 @@ fn vectors(
     out: &mut Vec<Level>,
 ) -> Option<(usize, usize)> {
     let scales = arrays.scales;
-    let short = fits(frame, at) && frame.len() - at <= BYTES_MAX;
+    let most = if arrays.ragged == 0 { BYTES_MAX } else { BYTES_MAX / 2 };
+    let short = fits(frame, at) && frame.len() - at <= most;
     if !short || scales.price >= DIGITS || scales.qty >= DIGITS {
         return None;
     }

@@ -83,10 +83,14 @@ pub(super) fn both(
     let (mut scan, mut turn) = (Scan::new(frame, first), Turn::default());
     let text = scan.text()?;
     let (falls, mut end) = scan.block_of_two(&text, &mut turn);
+    let mut noted = falls.count_ones() as usize;
+    // If all blocks are as full as the first one, there are too many.
+    if noted * (frame.len() - at) > ROUND * BLOCK {
+        return None;
+    }
     let convert = Convert::new(frame, text.decimals(falls)?, scales)?;
     let mut ends = begun::<CAPACITY>(first);
     note(ends.get_mut(1..)?.first_chunk_mut()?, first as u32, falls);
-    let mut noted = falls.count_ones() as usize;
     while end.is_none() {
         if noted >= ROUND {
             return None;
