@@ -3,7 +3,7 @@
 //! Invariant: it runs only while somebody sleeps, and no thread that applies books knows of it,
 //! except when that thread begins or ends.
 
-use crate::sync::thread::{self, JoinHandle, Thread};
+use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use gapless_book::publish::Bell;
 use std::sync::{Arc, PoisonError, Weak};
@@ -15,7 +15,6 @@ const LOOK_EVERY: Duration = Duration::from_micros(50);
 #[derive(Debug)]
 struct Sleeper {
     number: u64,
-    thread: Thread,
     bells: Vec<Bell>,
 }
 
@@ -32,7 +31,10 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(super) struct Waker {
     inner: Mutex<Inner>,
+    /// Somebody sleeps, or the engine has ended: the thread looks again.
     called: Condvar,
+    /// Somebody who slept is no sleeper any more.
+    woken: Condvar,
 }
 
 impl Waker {
@@ -56,7 +58,9 @@ impl Waker {
     pub fn changed(&self) {
         let mut inner = self.lock();
         inner.changes += 1;
-        inner.sleepers.drain(..).for_each(|sleeper| sleeper.thread.unpark());
+        inner.sleepers.clear();
+        drop(inner);
+        self.woken.notify_all();
     }
 
     /// Nobody is woken by rings any more: the engine has ended.
@@ -74,11 +78,12 @@ impl Waker {
         }
         inner.next += 1;
         let number = inner.next;
-        inner.sleepers.push(Sleeper { number, thread: thread::current(), bells });
-        drop(inner);
+        inner.sleepers.push(Sleeper { number, bells });
         self.called.notify_one();
-        thread::park_timeout(at_most);
-        self.lock().sleepers.retain(|sleeper| sleeper.number != number);
+        let sleeps = |inner: &mut Inner| inner.sleepers.iter().any(|one| one.number == number);
+        let slept = self.woken.wait_timeout_while(inner, at_most, sleeps);
+        let (mut inner, _) = slept.unwrap_or_else(PoisonError::into_inner);
+        inner.sleepers.retain(|sleeper| sleeper.number != number);
     }
 }
 
@@ -88,13 +93,11 @@ fn run(waker: &Weak<Waker>) {
         if inner.has_ended {
             return;
         }
-        inner.sleepers.retain(|sleeper| {
-            let rings = sleeper.bells.iter().any(Bell::rings);
-            if rings {
-                sleeper.thread.unpark();
-            }
-            !rings
-        });
+        let before = inner.sleepers.len();
+        inner.sleepers.retain(|sleeper| !sleeper.bells.iter().any(Bell::rings));
+        if inner.sleepers.len() != before {
+            waker.woken.notify_all();
+        }
         if inner.sleepers.is_empty() {
             let waited = waker.called.wait(inner);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
