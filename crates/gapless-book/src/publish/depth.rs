@@ -161,12 +161,17 @@ impl SideWriter {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, levels: &Levels) {
         self.edits = 0;
-        if !core::mem::take(&mut self.is_lost) {
-            return;
+        if core::mem::take(&mut self.is_lost) {
+            self.find_anew(levels);
         }
+    }
+
+    /// Apart, so that a publication without it has its registers for what it publishes.
+    #[inline(never)]
+    fn find_anew(&mut self, levels: &Levels) {
         self.len = levels.top(&mut self.found);
         self.differing = 0..self.len;
         let last = self.found.last().filter(|_| self.len == self.found.len());
