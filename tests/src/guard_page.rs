@@ -1,9 +1,10 @@
 //! Memory whose neighbours fault: a read past a buffer ends the test process.
 //!
 //! A test binary makes [`GuardAllocator`] its global allocator. A block of exactly [`ENDS`] or
-//! [`ENDS_WIDE`] bytes then ends where a page begins that may not be touched, one of exactly [`BEGINS`] bytes begins
-//! where such a page ends; all others come from the system. The invariant: such blocks are byte
-//! buffers (alignment 1), each in a mapping of its own that lives until it is freed.
+//! [`ENDS_WIDE`] bytes then ends where a page begins that may not be touched, one of exactly
+//! [`BEGINS`] bytes begins where such a page ends; all others come from the system. The invariant:
+//! such blocks are byte buffers (alignment 1), each in a mapping of its own that lives until it is
+//! freed.
 
 #![cfg(target_os = "linux")]
 

@@ -1,8 +1,8 @@
 //! The best bid and ask with their status, in one pair of cache lines.
 //!
-//! The first line has all that a strategy acts on: its reader takes one line from the writer's core,
-//! and a second one costs half a round trip between the cores more. The second has what is only
-//! recorded: the stamps of receipt and of the venue.
+//! The first line has all that a strategy acts on: its reader takes one line from the writer's
+//! core, and a second one costs half a round trip between the cores more. The second has what is
+//! only recorded: the stamps of receipt and of the venue.
 
 use super::layout::TopWords;
 use super::seqlock::{self, Busy, Lock, get, put};
