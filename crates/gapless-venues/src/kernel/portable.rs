@@ -496,7 +496,16 @@ impl Padded {
         let price = self.price.read(window, LEAD, *len)?;
         let from = LEAD + *len + 3;
         let len = quote(window, from)?;
-        Some((Level { price, qty: self.qty.read(window, from, len)? }, from + len))
+        let qty = self.qty.read(window, from, len)?;
+        // One branch for both.
+        if price.wrong | qty.wrong != 0 {
+            return None;
+        }
+        let level = Level {
+            price: price.number.checked_mul(self.price.factor)?,
+            qty: qty.number.checked_mul(self.qty.factor)?,
+        };
+        Some((level, from + len))
     }
 }
 
@@ -529,9 +538,16 @@ struct Fixed {
     cut: usize,
     /// What is missing to the scale.
     factor: i64,
-    /// Lengths of what is kept.
+    /// Shortest length of what is kept, and how much longer it may be.
     shortest: usize,
-    longest: usize,
+    spare: usize,
+}
+
+/// A number as it was read.
+struct Checked {
+    number: i64,
+    /// Not 0: it is none.
+    wrong: u64,
 }
 
 impl Fixed {
@@ -562,16 +578,16 @@ impl Fixed {
             cut,
             factor: *POW10.get(scale - kept)?,
             shortest: form.shortest as usize,
-            longest: form.longest as usize,
+            spare: form.longest.checked_sub(form.shortest)? as usize,
         };
         Some((fixed, len))
     }
 
     /// The number of `len` (at most 15) bytes from an offset of the window on.
     #[inline(always)]
-    fn read(&self, window: Window<'_>, from: usize, len: usize) -> Option<i64> {
+    fn read(&self, window: Window<'_>, from: usize, len: usize) -> Option<Checked> {
         let kept = len.wrapping_sub(self.cut);
-        if kept < self.shortest || kept > self.longest {
+        if kept.wrapping_sub(self.shortest) > self.spare {
             return None;
         }
         let end = from + kept;
@@ -587,10 +603,7 @@ impl Fixed {
             wrong |= low & self.strict[0] | text & self.strict[1];
             self.long(low, text)
         };
-        if wrong != 0 {
-            return None;
-        }
-        (number as i64).checked_mul(self.factor)
+        Some(Checked { number: number as i64, wrong })
     }
 
     /// The value of sixteen bytes that are digits, but for the point, which is zero.
