@@ -483,6 +483,13 @@ fn a_checksum_is_verified_where_it_is_offered_and_a_wrong_one_ends_live() {
     );
     assert_eq!((book.counters().checksum_ok, book.counters().checksum_bad), (0, 1));
     assert_eq!(last_live(&book).unwrap().1, Some(11));
+    // CRC-32 of 10:1:20:1, and of 10:1:20:1:9:1.
+    let right = [
+        (snap(10).sum(2_014_582_408), REPLACE, LIVE, NOTHING),
+        (link(10, 11).sum(-1_591_105_336), APPLY, LIVE, NOTHING),
+    ];
+    let counters = *run(summed, &right).counters();
+    assert_eq!((counters.checksum_ok, counters.checksum_bad), (2, 0));
     // A snapshot whose own checksum is wrong is no snapshot.
     run_on(&mut book, &[(snap(20).sum(7), REPLACE, bad, RESUB)]);
     assert_eq!(last_live(&book).unwrap().1, Some(11));
