@@ -170,6 +170,7 @@ fn kind(frame: &[u8]) -> (Vec<u8>, usize) {
 fn cut_everywhere(buffer: &mut FrameBuf, frame: &[u8], at: usize, shape: Shape) -> usize {
     let scales = Scales { price: 8, qty: 8 };
     let isas: Vec<_> = Isa::available().filter(|isa| *isa != Isa::PORTABLE).collect();
+    let between = Between::new(shape, BETWEEN);
     let (mut runs, mut out) = (0, Vec::new());
     let last = frame.len().saturating_sub(LAST_CUTS);
     // The end stands still, so each cut is another alignment of the array.
@@ -183,6 +184,10 @@ fn cut_everywhere(buffer: &mut FrameBuf, frame: &[u8], at: usize, shape: Shape) 
                 out.clear();
                 levels(*isa, &mut arrays, text, at, &mut out);
                 runs += 1;
+                if let Some(between) = &between {
+                    both(*isa, &mut arrays, text, at, between, &mut out);
+                    runs += 1;
+                }
             }
         }
     }
