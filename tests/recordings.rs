@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use gapless::book::book::Change;
 use gapless::book::event::{Body, BookKind, Event, Level, Side};
-use gapless::book::local::{Outcome, Reason, State, Transition};
+use gapless::book::local::{Counters, Outcome, Reason, State, Transition};
 use gapless::book::sequence::Verdict;
 use gapless::replay::driver::{LineId, Watcher};
 use gapless::venues::books::{BookEntry, BookId};
+use gapless::venues::kernel::Isa;
 use gapless::venues::session::Handler;
 use gapless::{BookReport, Replay, book_sha256};
 use gapless_tests::recordings;
@@ -291,14 +292,37 @@ fn a_dropped_delta_is_reported_in_the_very_message_that_shows_it() {
     assert!(gaps >= 9, "only {gaps} gaps were found");
 }
 
+/// Recordings that are read in little time, with what is expected of them.
+fn small(root: &Path) -> Vec<(PathBuf, Value)> {
+    let mut found = expectations(root);
+    found.retain(|(path, _)| std::fs::metadata(path).is_ok_and(|meta| meta.len() < 400_000));
+    found
+}
+
+/// What a replay by one instruction set's kernels ends in, in bytes and counts.
+fn by(path: &Path, isa: Isa) -> (BTreeMap<String, String>, Vec<Counters>) {
+    let mut replay = Replay::open([path.display().to_string()]).unwrap();
+    replay.driver_mut().set_isa(isa);
+    replay.run(&mut ()).unwrap();
+    (hashes(&replay), replay.books().map(|book| *book.counters()).collect())
+}
+
+#[test]
+fn a_replay_is_the_same_on_every_instruction_set() {
+    let Some(root) = recordings::folder() else { return };
+    for (path, _) in small(&root) {
+        let portable = by(&path, Isa::PORTABLE);
+        for isa in Isa::available() {
+            assert_eq!(by(&path, isa), portable, "{} {}", path.display(), isa.name());
+        }
+    }
+}
+
 #[test]
 fn a_replay_is_the_same_every_time() {
     let Some(root) = recordings::folder() else { return };
-    for (path, _) in expectations(&root)
-        .iter()
-        .filter(|(path, _)| std::fs::metadata(path).is_ok_and(|meta| meta.len() < 400_000))
-    {
-        let (first, second) = (replay(path), replay(path));
+    for (path, _) in small(&root) {
+        let (first, second) = (replay(&path), replay(&path));
         assert_eq!(hashes(&first), hashes(&second), "{}", path.display());
         let counters =
             |replay: &Replay| -> Vec<_> { replay.books().map(|book| *book.counters()).collect() };

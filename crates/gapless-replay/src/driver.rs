@@ -14,6 +14,7 @@ use gapless_book::lines::{LineNo, LinePolicy};
 use gapless_book::local::Outcome;
 use gapless_venues::books::{BookEntry, BookId, Books};
 use gapless_venues::instruments::{GridError, Instruments};
+use gapless_venues::kernel::Isa;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{Action, Handler, SessionConfig, Stage, UNCLAIMED_MAX};
 use gapless_venues::wire::{Reject, WireError, WireErrorKind};
@@ -94,6 +95,7 @@ pub struct Driver {
     homes: HashMap<(VenueId, &'static str), usize>,
     venue: Option<VenueId>,
     symbols: Vec<String>,
+    isa: Option<Isa>,
     /// What the venues' lists say, as far as they are known.
     instruments: Arc<Instruments>,
     origins: Vec<Origin>,
@@ -112,6 +114,7 @@ impl Driver {
             homes: HashMap::new(),
             venue,
             symbols: Vec::new(),
+            isa: None,
             instruments: Arc::default(),
             origins: Vec::new(),
             lines: Vec::new(),
@@ -123,6 +126,12 @@ impl Driver {
     /// Keeps books of these symbols only; empty = all.
     pub fn only(&mut self, symbols: Vec<String>) {
         self.symbols = symbols;
+    }
+
+    /// Uses one instruction set's kernels on connections to come instead of the best that the
+    /// machine has.
+    pub const fn set_isa(&mut self, isa: Isa) {
+        self.isa = Some(isa);
     }
 
     /// Gives every connection, those to come too, the venues' lists as they are now.
@@ -448,6 +457,9 @@ impl Driver {
         let venue = origin.venue?;
         let mut session = venue.session(self.config);
         session.only(&self.symbols);
+        if let Some(isa) = self.isa {
+            session.set_isa(isa);
+        }
         session.instruments(self.last_recv_ns, &self.instruments, &mut ());
         origin.names.insert(source.to_owned(), index);
         let early = core::mem::take(&mut origin.early);

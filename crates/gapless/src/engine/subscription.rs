@@ -76,8 +76,8 @@ impl Interest {
         self
     }
 
-    /// With trades off the book (an insurance fund's, block trades) and with what a venue repeats of
-    /// before the subscription: what would be counted twice, or moved no book.
+    /// With trades off the book (an insurance fund's, block trades) and with what a venue repeats
+    /// of before the subscription: what would be counted twice, or moved no book.
     #[must_use]
     pub const fn with_irregular(mut self) -> Self {
         self.irregular = true;
