@@ -80,8 +80,13 @@ impl Binance {
         Some((Some(symbol), channel))
     }
 
-    /// A stream that does not exist is acknowledged like any other, and silent.
+    /// A stream that does not exist, or not on this path, is acknowledged like any other, and
+    /// silent.
     fn subscribe(&mut self, desk: &mut Desk, conn: Conn, name: &str) {
+        let class = desk.connection(conn).map_or("", |connection| connection.class.as_str());
+        if !class.is_empty() && class != traffic_class(name) {
+            return;
+        }
         let Some((symbol, channel)) = self.stream(desk, name) else { return };
         let id = symbol.map_or(0, |symbol| self.ids[symbol]);
         let topic = desk.open(name, symbol, channel, || id);
@@ -222,6 +227,13 @@ impl Binance {
     fn levels(&self, symbol: &Symbol, changes: &[Change]) -> String {
         self.flavour.side(symbol, changes.iter().map(|change| (change.ticks, change.now)))
     }
+}
+
+/// The path of USD-M futures on which a stream is to be had.
+fn traffic_class(stream: &str) -> &'static str {
+    let kind = stream.split_once('@').map_or("", |(_, kind)| kind);
+    let is_public = kind.starts_with("depth") || matches!(kind, "bookTicker" | "trade");
+    if is_public { "public" } else { "market" }
 }
 
 fn futures_head(head: Object, pair: &str, margin: &str) -> Object {
@@ -387,7 +399,8 @@ impl Speaker for Binance {
         if !request.path().ends_with("/depth") {
             return 1;
         }
-        match (self.flavour.futures(), limit(request, 100)) {
+        let default = if self.flavour.futures() { 500 } else { 100 };
+        match (self.flavour.futures(), limit(request, default)) {
             (true, 0..=50) => 2,
             (true, 51..=100) | (false, 0..=100) => 5,
             (true, 101..=500) => 10,

@@ -13,6 +13,8 @@ pub struct Limits {
     pub topics_max: usize,
     /// Subscribe and unsubscribe requests on one connection and the time they are counted in.
     pub requests: (u32, u64),
+    /// Connections that an address may have at once.
+    pub connections_max: usize,
     /// Connections that an address may open, and the time they are counted in.
     pub connects: (u32, u64),
     /// Weight of REST requests that an address may spend, and the time it is counted in.
@@ -29,6 +31,7 @@ impl Limits {
         inbound_per_s: u32::MAX,
         topics_max: usize::MAX,
         requests: (u32::MAX, SECOND_NS),
+        connections_max: usize::MAX,
         connects: (u32::MAX, SECOND_NS),
         weight: (u32::MAX, 60 * SECOND_NS),
         offences_max: u32::MAX,

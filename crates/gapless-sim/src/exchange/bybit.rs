@@ -34,6 +34,8 @@ const IDLE_NS: u64 = 600 * SECOND_NS;
 const REPEAT_NS: u64 = 3 * SECOND_NS;
 /// Where update ids begin.
 const FIRST_UPDATE: i64 = 33_120_000;
+/// A count does not begin anew before it stands here.
+const COUNT_MIN: i64 = 1_000;
 
 /// The words and numbers of Bybit.
 #[derive(Debug)]
@@ -257,12 +259,17 @@ impl Speaker for Bybit {
 
     /// Every book topic of the symbol begins anew at 1 with a snapshot.
     fn reset(&mut self, desk: &mut Desk, symbol: usize) -> bool {
+        let mut is_new = false;
         for topic in desk.topics_of(symbol) {
-            if let Some(stream) = desk.topic_mut(topic).stream.as_mut() {
+            // A count that has just begun stands so low that who misses its end and the next
+            // beginning may hear the very number that was expected, which no client can tell.
+            let streams = desk.topic_mut(topic).stream.as_mut();
+            if let Some(stream) = streams.filter(|s| s.history.seq() >= COUNT_MIN) {
                 stream.restart = true;
+                is_new = true;
             }
         }
-        true
+        is_new
     }
 
     fn wants_book(&self, desk: &Desk, request: &Request<'_>) -> Option<usize> {

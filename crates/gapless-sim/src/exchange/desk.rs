@@ -22,6 +22,8 @@ use crate::rng::Rng;
 /// One client's connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
+    /// The client's address.
+    pub peer: u32,
     /// Which of the venue's paths.
     pub class: String,
     /// Whether data come in an envelope with the topic's name (where the venue has both).
@@ -71,6 +73,8 @@ pub(crate) struct Desk {
     conns: BTreeMap<Conn, Connection>,
     out: VecDeque<Output>,
     counts: BTreeMap<&'static str, u64>,
+    /// Data frames and their bytes.
+    pub sent: (u64, u64),
 }
 
 impl Desk {
@@ -94,6 +98,7 @@ impl Desk {
             conns: BTreeMap::new(),
             out: VecDeque::new(),
             counts: BTreeMap::new(),
+            sent: (0, 0),
             setup,
         }
     }
@@ -119,11 +124,21 @@ impl Desk {
         &self.counts
     }
 
-    /// The fault that strikes here, counted.
+    /// The fault that strikes here, whoever is concerned.
     pub fn strike(&mut self, point: Point, symbol: Option<usize>) -> Option<Fault> {
+        self.strike_one(point, symbol, None)
+    }
+
+    /// The fault that strikes a client of this address.
+    pub fn strike_one(
+        &mut self,
+        point: Point,
+        symbol: Option<usize>,
+        peer: Option<u32>,
+    ) -> Option<Fault> {
         let name = symbol.map_or("", |index| self.market.symbols()[index].spec.name.as_str());
         let since_ns = self.now_ns.saturating_sub(self.setup.start_ns);
-        self.faults.strike(point, name, since_ns)
+        self.faults.strike(point, (name, peer), since_ns)
     }
 
     pub fn topic(&self, index: usize) -> &Topic {
@@ -280,9 +295,10 @@ impl Desk {
         Some(index)
     }
 
-    pub fn connect(&mut self, conn: Conn, class: &str, wrapped: bool) {
+    pub fn connect(&mut self, conn: Conn, peer: u32, class: &str, wrapped: bool) {
         let now_ns = self.now_ns;
         let connection = Connection {
+            peer,
             class: class.to_owned(),
             wrapped,
             topics: Vec::new(),
@@ -310,6 +326,11 @@ impl Desk {
 
     pub fn connection_mut(&mut self, conn: Conn) -> Option<&mut Connection> {
         self.conns.get_mut(&conn).filter(|connection| !connection.frozen)
+    }
+
+    /// The address of each client whose connection stands.
+    pub fn peers(&self) -> impl Iterator<Item = u32> {
+        self.conns.values().filter(|connection| !connection.frozen).map(|c| c.peer)
     }
 
     pub fn connections(&self) -> Vec<Conn> {
@@ -443,9 +464,10 @@ impl Desk {
         if connection.silent_until_ns > self.now_ns {
             return;
         }
-        self.count("frames");
-        let symbol = self.topics[topic].symbol;
-        let fault = self.strike(Point::Frame, symbol);
+        let (symbol, peer) = (self.topics[topic].symbol, connection.peer);
+        self.sent.0 += 1;
+        self.sent.1 += u64::try_from(text.len()).unwrap_or(0);
+        let fault = self.strike_one(Point::Frame, symbol, Some(peer));
         let struck = match fault {
             Some(fault) => self.mistreat(conn, symbol, &text, fault),
             None => false,
@@ -478,7 +500,7 @@ impl Desk {
             return false;
         }
         match fault {
-            Fault::Drop => {}
+            Fault::Drop => self.own_up(conn, text),
             Fault::Duplicate => {
                 self.send(conn, Wire::Text(text.clone()));
                 self.send(conn, Wire::Text(text.clone()));
@@ -548,6 +570,14 @@ impl Desk {
             _ => return false,
         }
         true
+    }
+
+    /// Some sources say themselves what they have lost.
+    fn own_up(&mut self, conn: Conn, text: &str) {
+        let class = self.connection(conn).map_or("", |connection| connection.class.as_str());
+        if let Some(notice) = self.setup.venue.gap_notice(class, text) {
+            self.say(conn, notice);
+        }
     }
 
     fn wraps(&self, conn: Conn) -> bool {

@@ -7,6 +7,7 @@
 //! ```text
 //! # fault         when and whom
 //! drop            every=500 symbol=BTCUSDT
+//! drop            chance=0.01 peer=127.0.0.3
 //! reset           at=3s
 //! stall 2s        chance=0.001 from=5s until=20s
 //! refuse 429      nth=3
@@ -284,6 +285,8 @@ pub struct Rule {
     pub when: When,
     /// Only this symbol.
     pub symbol: Option<String>,
+    /// Only the client of this address.
+    pub peer: Option<u32>,
     /// Not before this time since the start, nanoseconds.
     pub from_ns: u64,
     /// Not at or after this time.
@@ -297,13 +300,20 @@ impl Rule {
     #[must_use]
     pub const fn new(fault: Fault, when: When) -> Self {
         let times = if matches!(when, When::At(_) | When::Nth(_)) { 1 } else { u64::MAX };
-        Self { fault, when, symbol: None, from_ns: 0, until_ns: u64::MAX, times }
+        Self { fault, when, symbol: None, peer: None, from_ns: 0, until_ns: u64::MAX, times }
     }
 
     /// The same for one symbol alone.
     #[must_use]
     pub fn of(mut self, symbol: &str) -> Self {
         self.symbol = Some(symbol.to_owned());
+        self
+    }
+
+    /// The same for the client of one address alone; see [`super::Request::peer`].
+    #[must_use]
+    pub const fn at(mut self, peer: u32) -> Self {
+        self.peer = Some(peer);
         self
     }
 
@@ -326,6 +336,7 @@ impl Rule {
             "every" => self.when = When::Every(value.parse().ok().filter(|n| *n > 0)?),
             "chance" => self.when = When::Chance(millionths(value)?),
             "symbol" => self.symbol = Some(value.to_owned()),
+            "peer" => self.peer = Some(value.parse::<std::net::Ipv4Addr>().ok()?.to_bits()),
             "from" => self.from_ns = duration(value)?,
             "until" => self.until_ns = duration(value)?,
             "times" => self.times = value.parse().ok()?,
@@ -397,6 +408,7 @@ impl Faults {
 
     /// One rule more.
     pub fn add(&mut self, rule: Rule) {
+        self.rules.retain(|(rule, _)| rule.times > 0);
         self.rules.push((rule, 0));
     }
 
@@ -412,10 +424,16 @@ impl Faults {
     }
 
     /// The fault that strikes at an opportunity, if one does. `since_ns` counts from the start.
-    pub(super) fn strike(&mut self, point: Point, symbol: &str, since_ns: u64) -> Option<Fault> {
+    pub(super) fn strike(
+        &mut self,
+        point: Point,
+        (symbol, peer): (&str, Option<u32>),
+        since_ns: u64,
+    ) -> Option<Fault> {
         let mut struck = None;
         for (rule, seen) in &mut self.rules {
-            let other = rule.symbol.as_deref().is_some_and(|only| only != symbol);
+            let other = rule.symbol.as_deref().is_some_and(|only| only != symbol)
+                || rule.peer.is_some() && rule.peer != peer;
             let early = since_ns < rule.from_ns || since_ns >= rule.until_ns;
             if rule.fault.point() != point || other || early || rule.times == 0 {
                 continue;
@@ -478,7 +496,7 @@ mod tests {
         let mut faults =
             Faults::script("drop every=3\nreset at=2s\nclose nth=2 symbol=A", 1).unwrap();
         let mut told = |symbol, since_s: u64| {
-            faults.strike(Point::Frame, symbol, since_s * SECOND).map(Fault::name)
+            faults.strike(Point::Frame, (symbol, None), since_s * SECOND).map(Fault::name)
         };
         assert_eq!(told("B", 0), None);
         assert_eq!(told("A", 0), None);
@@ -486,6 +504,13 @@ mod tests {
         assert_eq!(told("B", 2), Some("reset"));
         assert_eq!(told("B", 3), None);
         assert_eq!(told("B", 3), Some("drop"));
+    }
+
+    #[test]
+    fn a_rule_for_one_address_strikes_nobody_else() {
+        let mut faults = Faults::script("drop peer=127.0.0.3", 1).unwrap();
+        let mut told = |peer: Option<u32>| faults.strike(Point::Frame, ("A", peer), 0).is_some();
+        assert!(!told(None) && !told(Some(0x7f00_0002)) && told(Some(0x7f00_0003)));
     }
 
     #[test]

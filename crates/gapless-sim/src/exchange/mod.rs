@@ -114,14 +114,19 @@ impl Exchange {
             desk.count("limit: connects");
             return Err(speaker.refused(1, false));
         }
-        if let Some(fault @ Fault::Refuse(status)) = desk.strike(Point::Upgrade, None) {
+        if desk.peers().filter(|peer| *peer == request.peer).count() >= limits.connections_max {
+            desk.count("limit: connections");
+            return Err(speaker.refused(1, false));
+        }
+        let fault = desk.strike_one(Point::Upgrade, None, Some(request.peer));
+        if let Some(fault @ Fault::Refuse(status)) = fault {
             desk.faults.count(fault);
             let answer = speaker.failure(status);
             let wait = matches!(status, 418 | 429);
             return Err(if wait { answer.with("Retry-After", 1) } else { answer });
         }
         let access = speaker.upgrade(desk, request)?;
-        desk.connect(conn, &access.class, access.wrapped);
+        desk.connect(conn, request.peer, &access.class, access.wrapped);
         speaker.opened(desk, conn, &access.topics);
         Ok(())
     }
@@ -174,7 +179,7 @@ impl Exchange {
                 return speaker.refused(wait_s, true);
             }
         };
-        let fault = desk.strike(Point::Http, None);
+        let fault = desk.strike_one(Point::Http, None, Some(request.peer));
         let mut answer = match fault {
             Some(Fault::Status(status)) => {
                 let wait = if status == 418 { 2 } else { 1 };
@@ -267,6 +272,22 @@ impl Exchange {
         self.desk.faults.add(rule);
     }
 
+    /// Ends every connection, or those of one client address, with an RST.
+    pub fn cut(&mut self, peer: Option<u32>) {
+        for conn in self.desk.connections() {
+            let own = |c: &desk::Connection| peer.is_none_or(|peer| peer == c.peer);
+            if self.desk.connection(conn).is_some_and(own) {
+                self.desk.close(conn, 1006, "cut");
+            }
+        }
+    }
+
+    /// The address of each client that is connected.
+    #[must_use]
+    pub fn peers(&self) -> Vec<u32> {
+        self.desk.peers().collect()
+    }
+
     /// The books of a symbol that are streamed, as they stood at a sequence, or now.
     ///
     /// `name` is a topic's name or a symbol's, which may have several: streams of several depths,
@@ -330,8 +351,14 @@ impl Exchange {
         self.desk.faults.counts()
     }
 
-    /// What happened beside: `frames`, `requests`, `connections`, `closes`, and each limit that a
-    /// client met (`limit: …`).
+    /// Data frames for clients so far, and their bytes.
+    #[must_use]
+    pub const fn sent(&self) -> (u64, u64) {
+        self.desk.sent
+    }
+
+    /// What happened beside: `requests`, `connections`, `closes`, and each limit that a client met
+    /// (`limit: …`).
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
         self.desk.counts()

@@ -89,7 +89,7 @@ impl Okx {
     fn subscribe(&mut self, desk: &mut Desk, conn: Conn, id: &str, arg: &Argument<'_>) {
         let known = desk.connection(conn).is_some_and(|connection| connection.known);
         if arg.channel.ends_with("-l2-tbt") && !known {
-            return desk.say(conn, error("60011", "Please log in"));
+            return desk.say(conn, error(id, "60011", "Please log in"));
         }
         let Some((symbol, channel)) = Self::channel(desk, arg) else {
             let why = format!(
@@ -97,12 +97,12 @@ impl Okx {
                 and parameters referring to API document.",
                 arg.topic()
             );
-            return desk.say(conn, error("60018", &why));
+            return desk.say(conn, error(id, "60018", &why));
         };
         match desk.strike(Point::Subscribe, symbol) {
             Some(fault @ Fault::SubscribeError) => {
                 desk.faults.count(fault);
-                return desk.say(conn, error("60012", "Illegal request: simulated"));
+                return desk.say(conn, error(id, "60012", "Illegal request: simulated"));
             }
             Some(fault @ Fault::NoAck) => desk.faults.count(fault),
             _ => desk.say(conn, acknowledged(id, "subscribe", &arg.text)),
@@ -186,8 +186,9 @@ fn acknowledged(id: &str, event: &str, arg: &str) -> String {
     head.text("event", event).raw("arg", arg).text("connId", "a4d3ae55").close()
 }
 
-fn error(code: &str, why: &str) -> String {
-    let head = Object::new().text("event", "error").text("code", code).text("msg", why);
+fn error(id: &str, code: &str, why: &str) -> String {
+    let head = if id.is_empty() { Object::new() } else { Object::new().text("id", id) };
+    let head = head.text("event", "error").text("code", code).text("msg", why);
     head.text("connId", "a4d3ae55").close()
 }
 
@@ -303,13 +304,13 @@ impl Speaker for Okx {
         let message: Value = serde_json::from_str(text).unwrap_or(Value::Null);
         let op = message.get("op").and_then(Value::as_str).unwrap_or_default();
         if text.len() > REQUEST_LEN_MAX || !matches!(op, "subscribe" | "unsubscribe" | "login") {
-            return desk.say(conn, error("60012", "Illegal request"));
-        }
-        if !desk.request(conn) {
-            desk.count("limit: requests");
-            return desk.say(conn, error("60014", "Requests too frequent"));
+            return desk.say(conn, error("", "60012", "Illegal request"));
         }
         let id = message.get("id").and_then(Value::as_str).unwrap_or_default();
+        if !desk.request(conn) {
+            desk.count("limit: requests");
+            return desk.say(conn, error(id, "60014", "Requests too frequent"));
+        }
         let args = message.get("args").and_then(Value::as_array).cloned().unwrap_or_default();
         if op == "login" {
             if let Some(connection) = desk.connection_mut(conn) {

@@ -36,7 +36,7 @@ const FIRST: i64 = 1_200_000;
 const PREFIXED: &str = "prefixed";
 const SCORED: &str = "scored";
 const PER_TOPIC: &str = "per_topic";
-const REPLAYED: &str = "replayed";
+pub(super) const REPLAYED: &str = "replayed";
 /// The books that REST knows, which follow the market whether or not anybody listens.
 const POLLED: &str = "polled";
 

@@ -74,6 +74,18 @@ impl Venue {
         !matches!(self, Self::Tardis)
     }
 
+    /// What it says on a path about a message that it has lost.
+    pub(crate) fn gap_notice(self, class: &str, lost: &str) -> Option<String> {
+        if self != Self::Relay || class != super::relay::REPLAYED {
+            return None;
+        }
+        let (_, rest) = lost.split_once(r#""seqNum":"#)?;
+        let seq = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        let notice = Object::new().text("type", "gap_detected");
+        let notice = notice.raw("missing_range", format_args!("[{seq},{seq}]"));
+        Some(notice.raw("start", seq).raw("end", seq).close())
+    }
+
     /// What it says before it closes a connection for its own reasons.
     pub(crate) fn shutdown_notice(self, now_ns: u64, wrapped: bool) -> Option<String> {
         let ms = now_ns / 1_000_000;
@@ -131,6 +143,7 @@ impl Venue {
             Self::Deribit => Limits {
                 requests: (10, 3 * SECOND_NS),
                 topics_max: 500,
+                connections_max: 32,
                 connects: (32, SECOND_NS),
                 weight: (20, SECOND_NS),
                 ..none

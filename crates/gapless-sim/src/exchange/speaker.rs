@@ -177,7 +177,9 @@ pub(crate) fn join(speaker: &mut dyn Speaker, desk: &mut Desk, conn: Conn, topic
 /// The snapshot that opens a book in-stream, as of its last message.
 pub(crate) fn snapshot(speaker: &mut dyn Speaker, desk: &mut Desk, topic: usize) -> String {
     let symbol = desk.topic(topic).symbol;
-    let messages = match desk.strike(Point::Snapshot, symbol) {
+    // Without numbers nobody could tell an old one.
+    let sequenced = desk.setup.venue.sequenced();
+    let messages = match desk.strike(Point::Snapshot, symbol).filter(|_| sequenced) {
         Some(fault @ Fault::OldSnapshot(messages)) => {
             desk.faults.count(fault);
             usize::try_from(messages).unwrap_or(0)

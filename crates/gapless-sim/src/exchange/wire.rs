@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// Body of a `POST`.
     pub body: &'a str,
-    /// The client's address, to which limits and bans apply.
+    /// The client's address as bits of IPv4, to which limits and bans apply.
     pub peer: u32,
 }
 

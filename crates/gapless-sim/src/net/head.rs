@@ -1,6 +1,7 @@
 //! HTTP as far as clients of exchanges need it: heads, bodies with a length, and the truth.
 
 use std::io;
+use std::net::IpAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,6 +20,11 @@ const DROPS: u32 = 16;
 
 /// The next request of a connection; `None` where it ended.
 pub async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<Asked>> {
+    let peer = match stream.peer_addr()?.ip() {
+        IpAddr::V4(address) => address.to_bits(),
+        // Those of the other kind share what one address may do.
+        IpAddr::V6(_) => 0,
+    };
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break end;
@@ -41,7 +47,7 @@ pub async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Op
         Some((name.trim().to_owned(), value.trim().to_owned()))
     };
     let headers: Vec<_> = lines.filter_map(header).collect();
-    let mut asked = Asked { method, target, headers, body: String::new() };
+    let mut asked = Asked { method, target, headers, body: String::new(), peer };
     let length = asked.with(|request| request.header("content-length")?.parse::<usize>().ok());
     let length = length.unwrap_or(0);
     if length > BODY_MAX {

@@ -64,10 +64,11 @@ struct Asked {
     target: String,
     headers: Vec<(String, String)>,
     body: String,
+    peer: u32,
 }
 
 impl Asked {
-    /// Calls with a borrowed view; every client on loopback is the same address to limits.
+    /// Calls with a borrowed view.
     fn with<T>(&self, call: impl FnOnce(&Request<'_>) -> T) -> T {
         let headers: Vec<_> = self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         call(&Request {
@@ -75,7 +76,7 @@ impl Asked {
             target: &self.target,
             headers: &headers,
             body: &self.body,
-            peer: 0,
+            peer: self.peer,
         })
     }
 }
