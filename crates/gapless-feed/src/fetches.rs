@@ -1,15 +1,18 @@
 //! The HTTP requests of a source, in one queue.
 //!
 //! Invariants: a path is asked for once at a time, whoever wants it; never more than
-//! [`IN_FLIGHT_MAX`] are under way; none is made that the gate has not let through.
+//! [`IN_FLIGHT_MAX`] are under way from one address to one venue, of all its sources; none is made
+//! that the gate has not let through.
 
 use crate::backoff::{Backoff, RATE_NS_MAX};
 use crate::command::FetchId;
 use crate::gate::SharedGate;
 use crate::rng::Rng;
 
-/// Requests under way.
+/// Requests under way from one address to one venue.
 pub const IN_FLIGHT_MAX: usize = 4;
+/// When as many are under way, some of them other sources', it is looked again after so long, ns.
+const BUSY_NS: i64 = 5_000_000;
 /// Requests that wait; more are dropped and asked for again by the books that want them.
 pub const WAITING_MAX: usize = 4_096;
 /// A request without an answer for so long has failed, ns.
@@ -95,10 +98,17 @@ impl Fetches {
             return None;
         }
         let (at, job) = self.due(now)?;
-        if let Err(later) = self.gate.lock().fetch(now, job.weight) {
+        let mut gate = self.gate.lock();
+        if !gate.has_room() {
+            self.blocked_until = now.saturating_add(BUSY_NS);
+            return None;
+        }
+        if let Err(later) = gate.fetch(now, job.weight) {
             self.blocked_until = later;
             return None;
         }
+        gate.begun();
+        drop(gate);
         let job = self.waiting.remove(at);
         let id = FetchId(self.next_id);
         self.next_id += 1;
@@ -144,6 +154,7 @@ impl Fetches {
         let at = self.under_way.iter().position(|(known, ..)| *known == id)?;
         // Its answer may open the gate.
         self.blocked_until = i64::MIN;
+        self.gate.lock().ended(1);
         Some(self.under_way.swap_remove(at).2)
     }
 
@@ -151,6 +162,7 @@ impl Fetches {
     pub fn overdue(&mut self, now: i64) -> Option<Job> {
         let late = |(_, since, _): &(FetchId, i64, Job)| now.saturating_sub(*since) >= DEADLINE_NS;
         let at = self.under_way.iter().position(late)?;
+        self.gate.lock().ended(1);
         Some(self.under_way.swap_remove(at).2)
     }
 
@@ -177,12 +189,20 @@ impl Fetches {
     /// Forgets everything that waits and everything under way.
     pub fn clear(&mut self) {
         self.waiting.clear();
+        self.gate.lock().ended(self.under_way.len());
         self.under_way.clear();
     }
 
     /// Requests that wait and that are under way.
     pub fn counts(&self) -> (usize, usize) {
         (self.waiting.len(), self.under_way.len())
+    }
+}
+
+impl Drop for Fetches {
+    /// What was under way is nobody's any more.
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -233,6 +253,25 @@ mod tests {
         assert_eq!((0..9).filter(|_| fetches.next(0).is_some()).count(), IN_FLIGHT_MAX - 1);
         assert!(fetches.take(id).is_some() && fetches.take(id).is_none());
         assert!(fetches.next(0).is_some());
+    }
+
+    #[test]
+    fn sources_of_one_address_share_what_may_be_under_way() {
+        let mut first = fetches(1_000);
+        let mut second = Fetches::new(first.gate().clone());
+        for n in 0..IN_FLIGHT_MAX {
+            first.want(job(&format!("/{n}"), Purpose::First, 0));
+        }
+        second.want(job("/other", Purpose::First, 0));
+        let ids: Vec<_> = std::iter::from_fn(|| first.next(0).map(|(id, _)| id)).collect();
+        assert_eq!(ids.len(), IN_FLIGHT_MAX);
+        assert!(second.next(0).is_none());
+        assert_eq!(second.deadline(), BUSY_NS);
+        assert!(first.take(ids[0]).is_some());
+        assert!(second.next(BUSY_NS).is_some());
+        drop(first);
+        second.want(job("/more", Purpose::First, 0));
+        assert!(second.next(2 * BUSY_NS).is_some(), "who is gone has nothing under way");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::backoff::{RATE_NS_MAX, RATE_NS_MIN};
 use crate::budget::Budget;
-use crate::fetches::DEADLINE_NS;
+use crate::fetches::{DEADLINE_NS, IN_FLIGHT_MAX};
 use gapless_venues::live::Live;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +30,8 @@ pub struct Gate {
     failures: u32,
     breaker: Breaker,
     bans: u64,
+    /// HTTP requests under way.
+    under_way: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,7 @@ impl Gate {
             failures: 0,
             breaker: Breaker::Closed,
             bans: 0,
+            under_way: 0,
         }
     }
 
@@ -87,6 +90,22 @@ impl Gate {
             self.breaker = Breaker::Probing(now.saturating_add(DEADLINE_NS), length);
         }
         Ok(())
+    }
+
+    /// Whether another request may be under way.
+    #[must_use]
+    pub const fn has_room(&self) -> bool {
+        self.under_way < IN_FLIGHT_MAX
+    }
+
+    /// A request that was let through is on its way.
+    pub const fn begun(&mut self) {
+        self.under_way += 1;
+    }
+
+    /// So many requests are not under way any more.
+    pub const fn ended(&mut self, requests: usize) {
+        self.under_way = self.under_way.saturating_sub(requests);
     }
 
     /// A server answered as it should.
