@@ -57,7 +57,8 @@ fn page() -> String {
          (`GAPLESS_WRITE_DOCS=1 cargo test -p gapless-tests --test conformance_table`), and the \
          test suite fails where it is out of date or a row has no test. Rows about REST budgets, \
          back-off, reconnecting and auth test what the session demands; what a feed then does is \
-         tested beside the feeds, in `crates/gapless-feed/tests`, under the same names.\n\n\
+         tested beside the feeds, in `crates/gapless-feed/tests`, under the same names, and \
+         in `conformance_live.rs` at the end of a socket.\n\n\
          | row | venue | rule | test | file |\n|---|---|---|---|---|\n",
     );
     for (rows, venue, rule) in ROWS {
