@@ -1,7 +1,6 @@
 //! Figures of live feeds, with exchanges, sockets and engine on this machine, and their bounds.
 //!
-//! As a test each is short and its bounds are wide, for a machine that does other things too. All
-//! of them in full, one after the other, with the bounds that count (some 40 minutes):
+//! Not part of the test command: by name each is short and its bounds are wide. All of them in full, one after the other, with the bounds that count (some 40 minutes):
 //!
 //! ```text
 //! GAPLESS_FIGURES=full cargo test --release -p gapless-tests --test figures -- \
