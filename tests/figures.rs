@@ -1,7 +1,7 @@
 //! Figures of live feeds, with exchanges, sockets and engine on this machine, and their bounds.
 //!
-//! Not part of the test command: by name each is short and its bounds are wide. All of them in full,
-//! one after the other, with the bounds that count (some 40 minutes):
+//! Not part of the test command: by name each is short and its bounds are wide. All of them in
+//! full, one after the other, with the bounds that count (some 40 minutes):
 //!
 //! ```text
 //! GAPLESS_FIGURES=full cargo test --release -p gapless-tests --test figures -- \
