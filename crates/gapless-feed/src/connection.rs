@@ -142,8 +142,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub fn new(place: u32, wanted: Wanted, mut session: AnySession, live: &Live) -> Self {
-        session.address(&wanted.shown);
+    pub fn new(place: u32, wanted: Wanted, session: AnySession, live: &Live) -> Self {
         Self {
             refused: vec![false; wanted.topics.len()],
             wanted,

@@ -45,19 +45,6 @@ fn a_gap_in_a_stream_with_its_own_snapshots_is_a_new_subscription() {
 }
 
 #[test]
-fn a_book_is_of_its_market_before_anything_of_it_came() {
-    for (market, channel) in [(Market::Spot, "orderbook.50"), (Market::Linear, "orderbook.200")] {
-        let config = source(VenueId::Bybit, channel, &["BTCUSDT"]);
-        let mut rig = Rig::new(SourceConfig { market, ..config });
-        rig.connect();
-        let shown = rig.feed.sessions().filter(|(line, _)| !rig.feed.is_standby(*line));
-        let books = shown.flat_map(|(_, session)| session.books().iter());
-        let markets: Vec<Market> = books.map(|(_, entry)| entry.market).collect();
-        assert_eq!(markets, [market]);
-    }
-}
-
-#[test]
 fn c61_a_notice_that_the_connection_closes_soon_opens_its_replacement() {
     let mut rig = Rig::new(source(VenueId::Okx, "books", &["BTC-USDT"]));
     let old = rig.connect();

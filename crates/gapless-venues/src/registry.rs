@@ -218,11 +218,6 @@ macro_rules! venues {
                 }
             }
 
-            /// See [`Session::address`].
-            pub fn address(&mut self, url: &str) {
-                match self { $(Self::$id(session) => session.address(url)),* }
-            }
-
             /// See [`Session::set_line`].
             pub fn set_line(&mut self, no: LineNo, policy: LinePolicy) {
                 match self { $(Self::$id(session) => session.set_line(no, policy)),* }

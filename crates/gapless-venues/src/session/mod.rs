@@ -170,11 +170,6 @@ impl<V: Venue> Session<V> {
         self.line.books.merge = Some(policy);
     }
 
-    /// It will be connected to `url`: books that are made before then know their market.
-    pub fn address(&mut self, url: &str) {
-        self.line.market = self.venue.market(url);
-    }
-
     /// Exchanges the books with those in `books`. Connections that write the same books are lent
     /// them for the time of a call, each the same ones: a book keeps its id.
     pub const fn lend(&mut self, books: &mut Books) {
