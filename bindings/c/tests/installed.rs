@@ -362,10 +362,10 @@ fn another_process_follows_a_writer() {
     }
     let installed = Installed::new("follow");
     let (folder, is_done) = (Folder::new(), AtomicBool::new(false));
-    let mut writer = Writer::new(&folder, &gapless::book::publish::Config::default());
-    writer.publish();
     let programs =
         languages().map(|language| installed.compile(language, "attach", &[])).collect::<Vec<_>>();
+    let mut writer = Writer::new(&folder, &gapless::book::publish::Config::default());
+    writer.publish();
     let followed = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
