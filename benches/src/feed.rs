@@ -138,6 +138,20 @@ impl Feed {
         Some(crowd)
     }
 
+    /// Whose frames these are, if the registry knows it.
+    #[must_use]
+    pub const fn venue(&self) -> Option<VenueId> {
+        self.venue
+    }
+
+    /// The steps of a [`Feed::crowd`] of one, of any symbol: first delta, snapshot, `messages`
+    /// deltas.
+    #[must_use]
+    pub fn patched(&self, messages: usize) -> Option<Vec<Patched>> {
+        let one = self.crowd(1, messages)?;
+        Some(one.steps.iter().map(Patched::of).collect())
+    }
+
     /// Number of deltas.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -206,6 +220,44 @@ impl Step {
         let small = (from.to_lowercase(), to.to_lowercase());
         let text = text.replace(from, to).replace(&small.0, &small.1);
         Self { line: 0, source: "ws".to_owned(), payload: text.as_bytes().into(), ..self.clone() }
+    }
+}
+
+/// A step whose symbol can be changed in place.
+#[derive(Clone, Debug)]
+pub struct Patched {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Receive time, ns since the epoch.
+    pub recv_ns: i64,
+    /// Connection, or URL of a REST body.
+    pub source: String,
+    /// The bytes.
+    pub payload: Vec<u8>,
+    /// Where the digits of its symbol are.
+    digits: Vec<usize>,
+}
+
+impl Patched {
+    fn of(step: &Step) -> Self {
+        let payload = step.payload.to_vec();
+        let is_name = |name: &[u8]| name.eq_ignore_ascii_case(b"C0000UT");
+        let found = payload.windows(7).enumerate().filter(|(_, name)| is_name(name));
+        let digits = found.map(|(at, _)| at + 1).collect();
+        let (kind, recv_ns, source) = (step.kind, step.recv_ns, step.source.clone());
+        Self { kind, recv_ns, source, payload, digits }
+    }
+
+    /// The step of symbol `number`, 0..10 000.
+    pub fn patch(&mut self, number: usize) -> &Self {
+        let name = format!("{number:04}");
+        for at in &self.digits {
+            self.payload[*at..*at + 4].copy_from_slice(name.as_bytes());
+        }
+        if let Some(at) = self.source.find("symbol=C") {
+            self.source.replace_range(at + 8..at + 12, &name);
+        }
+        self
     }
 }
 

@@ -29,5 +29,7 @@ pub mod resident;
 pub mod rival;
 pub mod rows;
 pub mod shown;
+pub mod symbols;
+pub mod top_forms;
 pub mod two_cores;
 pub mod workload;

@@ -75,7 +75,8 @@ fn books<L: Ladder>(numbers: &Numbers) -> Vec<L> {
 }
 
 /// Bytes of private memory that this process has touched.
-fn resident() -> Option<f64> {
+#[must_use]
+pub fn resident() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
