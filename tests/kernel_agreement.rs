@@ -187,9 +187,17 @@ fn two_arrays_as_venues_write_them_are_read_at_once() {
         let frame = [&[b'x'; 40], text.as_slice(), b"}"].concat();
         let read = check_both(scales, &frame, 40);
         let text = String::from_utf8_lossy(&text);
-        // What has more than sixteen bytes is nothing for vectors.
-        let is_long = text.split('"').any(|number| number.len() > 16);
-        assert!(read >= vectors || is_long, "{text}");
+        // What has more than sixteen bytes is nothing for vectors, and where each number has its
+        // own form the arrays are read one by one.
+        let numbers = || text.split('"').skip(1).step_by(2).filter(|number| *number != "a");
+        let decimals = |number: &str| number.split_once('.').map(|(_, behind)| behind.len());
+        let same = |from| {
+            let mut decimals = numbers().skip(from).step_by(2).map(decimals);
+            let first = decimals.next();
+            decimals.all(|other| Some(other) == first)
+        };
+        let is_long = numbers().any(|number| number.len() > 16);
+        assert!(read >= vectors || is_long || !(same(0) && same(1)), "{text}");
     }
 }
 

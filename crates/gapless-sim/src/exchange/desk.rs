@@ -521,7 +521,13 @@ impl Desk {
                 }
                 self.send(conn, Wire::Text(wrong.into()));
             }
-            Fault::Dribble(ns) => self.send(conn, Wire::Dribble(text.clone(), ns)),
+            Fault::Dribble(ns) => {
+                self.send(conn, Wire::Dribble(text.clone(), ns));
+                // What is said later comes later: TCP keeps the order.
+                if let Some(connection) = self.connection_mut(conn) {
+                    connection.due_ns += ns;
+                }
+            }
             Fault::Reorder => match self.connection_mut(conn) {
                 Some(connection) if connection.held.is_none() => {
                     connection.held = Some(Wire::Text(text.clone()));

@@ -5,14 +5,13 @@
 //! text between them compared. What is not read so is no refusal; it is read array by array.
 
 #[cfg(target_arch = "x86_64")]
+use super::padded;
+#[cfg(target_arch = "x86_64")]
 use super::spans::{DIGITS, fits};
 use super::{Arrays, Frame, Isa, Kind, Shape};
-#[cfg(target_arch = "x86_64")]
-use super::{padded, ragged};
 use gapless_book::event::Level;
 
-/// Bytes to the end of a frame above which its arrays are long, and nothing is saved; half of them
-/// where each number has its own form.
+/// Bytes to the end of a frame above which its arrays are long, and nothing is saved.
 #[cfg(target_arch = "x86_64")]
 const BYTES_MAX: usize = 2_048;
 
@@ -84,7 +83,7 @@ pub fn both(
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512 | Kind::Avx2 => {
             // SAFETY: only `detect_kinds` makes these kinds, after it found each of the features.
-            unsafe { vectors(isa, arrays, frame, at, between, out) }
+            unsafe { vectors(arrays, frame, at, between, out) }
         }
         Kind::Portable => None,
     };
@@ -98,27 +97,18 @@ pub fn both(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn vectors(
-    isa: Isa,
-    arrays: &mut Arrays,
+    arrays: &Arrays,
     frame: Frame<'_>,
     at: usize,
     between: &Between,
     out: &mut Vec<Level>,
 ) -> Option<(usize, usize)> {
     let scales = arrays.scales;
-    let most = if arrays.ragged == 0 { BYTES_MAX } else { BYTES_MAX / 2 };
-    let short = fits(frame, at) && frame.len() - at <= most;
+    // Where each number has its own form, one frame in five has an empty array, and finding that out
+    // costs the others what one pass saves them.
+    let short = fits(frame, at) && frame.len() - at <= BYTES_MAX && arrays.ragged == 0;
     if !short || scales.price >= DIGITS || scales.qty >= DIGITS {
         return None;
     }
-    if arrays.ragged == 0 {
-        return padded::both(frame, at, between, scales, out);
-    }
-    if isa.0 == Kind::Avx512 {
-        // It has a kernel of its own for these.
-        return None;
-    }
-    let read = ragged::both(frame, at, between, scales, out)?;
-    arrays.take_ragged();
-    Some(read)
+    padded::both(frame, at, between, scales, out)
 }

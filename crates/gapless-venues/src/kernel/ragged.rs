@@ -6,11 +6,10 @@
 //! and the point of its form.
 
 use super::avx2::join;
-use super::both::Between;
 use super::forms::{DECIMALS_MAX, FORMS, Form, TEXT_MAX};
 use super::padded::{
-    CAPACITY, CHECKS, FOUR, GAPS, Joint, PER_BLOCK, ROUND, Scan, Turn, before, begun, iota,
-    is_closed, marks, note, splat,
+    CAPACITY, CHECKS, FOUR, GAPS, PER_BLOCK, ROUND, Scan, before, begun, iota, is_closed, marks,
+    note, splat,
 };
 use super::spans::LANES;
 use super::{Frame, LEVELS_MAX};
@@ -25,44 +24,23 @@ pub(super) fn pairs(
     scales: Scales,
     out: &mut Vec<Level>,
 ) -> Option<usize> {
-    read(frame, at, None, scales, out).map(|(_, end)| end)
-}
-
-/// As [`super::both()`], after the caller's checks. `None`: something unusual, or many levels.
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-pub(super) fn both(
-    frame: Frame<'_>,
-    at: usize,
-    between: &Between,
-    scales: Scales,
-    out: &mut Vec<Level>,
-) -> Option<(usize, usize)> {
-    read(frame, at, Some(between), scales, out)
-}
-
-/// Levels of the first array, if there are two, and the offset after the last one.
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-#[inline]
-fn read(
-    frame: Frame<'_>,
-    at: usize,
-    between: Option<&Between>,
-    scales: Scales,
-    out: &mut Vec<Level>,
-) -> Option<(usize, usize)> {
     if frame.padded().get(at..at + 3)? != b"[[\"" {
         return None;
     }
-    let convert = Convert::new(frame, scales)?;
-    let (mut scan, mut turn) = (Scan::new(frame, at + 3), Turn::default());
+    let forms = |scale: u8| FORMS.get(usize::from(scale));
+    let convert = Convert {
+        frame,
+        price: forms(scales.price)?,
+        qty: forms(scales.qty)?,
+        scales: alternating(u32::from(scales.price), u32::from(scales.qty)),
+        gaps: alternating(GAPS[0], GAPS[1]),
+    };
+    let mut scan = Scan::new(frame, at + 3);
     let (mut ends, mut stops) = (begun::<CAPACITY>(at + 3), begun::<CAPACITY>(at + 3));
     let (mut noted, mut stopped, mut run, most) = (0, 0, 0, out.len() + LEVELS_MAX);
     loop {
         let (base, number, text) = (scan.base as u32, scan.number, scan.text()?);
-        let (falls, end) = match between {
-            Some(_) => scan.block_of_two(&text, &mut turn),
-            None => scan.block(&text),
-        };
+        let (falls, end) = scan.block(&text);
         let digits = text.bits(|text| {
             let index = _mm256_sub_epi8(text, splat(b'0'));
             _mm256_cmpeq_epi8(_mm256_min_epu8(index, splat(9)), index)
@@ -79,22 +57,13 @@ fn read(
         stopped += stop.count_ones() as usize;
         if let Some(end) = end {
             // Behind the array stops may be noted that are nobody's.
-            let mut joint = Joint::NONE;
-            if let Some(between) = between {
-                joint = turn.joint(frame, &ends, noted, between)?;
-                convert.append::<true>([&ends, &stops], noted, true, joint, out)?;
-            } else {
-                convert.append::<false>([&ends, &stops], noted, true, joint, out)?;
-            }
+            convert.append(&ends, &stops, noted, true, out)?;
             let closed = is_closed(frame, &ends, noted, end)? && out.len() <= most;
-            return closed.then_some((joint.level, end));
+            return closed.then_some(end);
         }
         if noted >= ROUND {
-            if between.is_some() {
-                return None;
-            }
             let done = noted / LANES * LANES;
-            convert.append::<false>([&ends, &stops], done, false, Joint::NONE, out)?;
+            convert.append(&ends, &stops, done, false, out)?;
             if out.len() > most {
                 return None;
             }
@@ -131,30 +100,17 @@ struct Wrong {
     lengths: __m256i,
 }
 
-impl<'a> Convert<'a> {
+impl Convert<'_> {
+    /// Converts the first `count` numbers and appends their levels. `last`: the array ends with
+    /// them, so no marks of a next level follow.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     #[inline]
-    fn new(frame: Frame<'a>, scales: Scales) -> Option<Self> {
-        Some(Self {
-            frame,
-            price: FORMS.get(usize::from(scales.price))?,
-            qty: FORMS.get(usize::from(scales.qty))?,
-            scales: alternating(u32::from(scales.price), u32::from(scales.qty)),
-            gaps: alternating(GAPS[0], GAPS[1]),
-        })
-    }
-
-    /// Converts the first `count` numbers, of which ends and stops are given, and appends their
-    /// levels. `last`: the array ends with them, so no marks of a next level follow. `JOINED`: they
-    /// are of two arrays.
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    #[inline]
-    fn append<const JOINED: bool>(
+    fn append(
         &self,
-        [ends, stops]: [&[u32]; 2],
+        ends: &[u32],
+        stops: &[u32],
         count: usize,
         last: bool,
-        joint: Joint,
         out: &mut Vec<Level>,
     ) -> Option<()> {
         let (levels, len) = (count / 2, out.len());
@@ -166,14 +122,9 @@ impl<'a> Convert<'a> {
             let ends: &[u32; 1 + LANES] = ends.get(2 * done..)?.first_chunk()?;
             let stops: &[u32; LANES] = stops.get(1 + 2 * done..)?.first_chunk()?;
             let left = levels - done;
-            let mut checks = *CHECKS.get((left + usize::from(!last)).min(FOUR + 1))?;
-            let mut gaps = self.gaps;
-            if JOINED {
-                gaps = _mm256_add_epi32(gaps, joint.gaps(done));
-                checks = joint.checks(done, &checks)?;
-            }
-            let values = self.four(ends, stops, gaps, left, &mut wrong)?;
-            differing |= marks(self.frame, ends, &checks);
+            let values = self.four(ends, stops, left, &mut wrong)?;
+            let checks = CHECKS.get((left + usize::from(!last)).min(FOUR + 1))?;
+            differing |= marks(self.frame, ends, checks);
             // SAFETY: `done` is less than `levels`, and room for four levels more is reserved. Any
             // bits are a `Level`, which is two `i64` in this order.
             unsafe {
@@ -198,7 +149,6 @@ impl<'a> Convert<'a> {
         &self,
         ends: &[u32; 1 + LANES],
         stops: &[u32; LANES],
-        gaps: __m256i,
         left: usize,
         wrong: &mut Wrong,
     ) -> Option<[__m256i; 2]> {
@@ -209,7 +159,7 @@ impl<'a> Convert<'a> {
             (ends.0, ends.1, _mm256_loadu_si256(stops.as_ptr().cast()))
         };
         let (zero, one) = (_mm256_setzero_si256(), _mm256_set1_epi32(1));
-        let length = _mm256_sub_epi32(_mm256_sub_epi32(to, from), gaps);
+        let length = _mm256_sub_epi32(_mm256_sub_epi32(to, from), self.gaps);
         let written = _mm256_sub_epi32(_mm256_sub_epi32(to, stop), one);
         let written = _mm256_max_epi32(written, zero);
         // One more where there is a point.

@@ -128,3 +128,21 @@ impl Total {
         table::print(&self.faults);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every publication of 63 books, its state, number and levels, is what it is without the
+    /// 64th's troubles.
+    #[test]
+    fn a_bad_symbol_changes_nothing_of_63_others() {
+        let bad = 20;
+        let (symbols, calm) = Session::one_of_many(None);
+        let (_, troubled) = Session::one_of_many(Some(bad));
+        for (at, symbol) in symbols.iter().enumerate() {
+            assert_eq!(at == bad, calm.get(symbol) != troubled.get(symbol), "{symbol}");
+        }
+        assert_eq!((symbols.len(), calm.len()), (64, 64));
+    }
+}

@@ -1,8 +1,9 @@
 //! One session: an exchange, the network between, and a feed, until the exchange is calm and every
 //! book is live again.
 
-use crate::judge::Judge;
+use crate::judge::{Judge, seq_of, symbol_of};
 use gapless_book::local::State;
+use gapless_feed::source::Secret;
 use gapless_feed::{
     Command, ConnId, Feed, FetchId, LineConfig, SharedGate, SourceConfig, TopicConfig, Why,
 };
@@ -14,6 +15,7 @@ use gapless_sim::exchange::{
 use gapless_sim::profile::Profile;
 use gapless_sim::rng::Rng;
 use gapless_venues::registry::VenueId;
+use gapless_venues::relay::Flavour;
 use gapless_venues::venue::{HttpAnswer, Market};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashSet};
@@ -39,7 +41,7 @@ const EMPTY_CHANCE: u32 = 60_000;
 /// Steps at one instant: more are a loop without end.
 const AT_ONCE_MAX: u32 = 10_000;
 
-const VENUES: [(Venue, VenueId, &str); 7] = [
+const VENUES: [(Venue, VenueId, &str); 9] = [
     (Venue::BinanceSpot, VenueId::BinanceSpot, "depth@100ms"),
     (Venue::BinanceUs, VenueId::BinanceUs, "depth@100ms"),
     (Venue::BinanceUsdm, VenueId::BinanceUsdm, "depth@100ms"),
@@ -47,6 +49,8 @@ const VENUES: [(Venue, VenueId, &str); 7] = [
     (Venue::Bybit, VenueId::Bybit, "orderbook.50"),
     (Venue::Okx, VenueId::Okx, "books"),
     (Venue::Deribit, VenueId::Deribit, "book.100ms"),
+    (Venue::Tardis, VenueId::Tardis, "book_change"),
+    (Venue::Relay, VenueId::Relay, "book_depth_20"),
 ];
 
 /// How a session ended.
@@ -118,38 +122,85 @@ impl Session {
         setup.latency_ns = rng.below(20) * MS;
         setup.jitter_ns = rng.below(10) * MS;
         let exchange = Exchange::new(setup);
-        let wanted = |class: &str| venue != Venue::Bybit || class == "linear";
-        let symbols: Vec<String> = exchange
-            .symbols()
-            .filter(|(_, class)| wanted(class))
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        let topic =
-            |symbol: &String| TopicConfig { channel: channel.to_owned(), symbol: symbol.clone() };
-        let mut config = SourceConfig::new("soak", id, symbols.iter().map(topic).collect());
+        let wanted = |class: &str| match venue {
+            Venue::Bybit => class == "linear",
+            Venue::Relay => class == "binance",
+            _ => true,
+        };
+        let listed = exchange.symbols().filter(|(_, class)| wanted(class));
+        let listed: Vec<_> = listed.collect();
+        let symbols = listed.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let topic = |(name, class): &(&str, &str)| {
+            let is_foreign = matches!(venue, Venue::Tardis | Venue::Relay);
+            let prefix = if is_foreign { format!("{class}:") } else { String::new() };
+            TopicConfig { channel: channel.to_owned(), symbol: format!("{prefix}{name}") }
+        };
+        let mut config = SourceConfig::new("soak", id, listed.iter().map(topic).collect());
         if venue == Venue::Bybit {
             config.market = Market::Linear;
+        }
+        if venue == Venue::Relay {
+            config.flavour = Flavour::PREFIXED;
+            config.key = Some(Secret::new("sim-key"));
         }
         config.silence_ns = 5_000_000_000;
         let lines = 1 + rng.below(3).min(1);
         config.lines.resize_with(lines as usize, LineConfig::default);
         let gate = SharedGate::new(&config.live());
         let feed = Feed::new(config, gate, seed).expect("topics");
-        let mut judge = Judge::default();
-        judge.tells = tells;
+        let mut session = Self::with(venue.name(), exchange, feed, symbols);
+        session.judge.tells = tells;
+        session.empties = rng.chance(500);
+        session
+    }
+
+    fn with(venue: &'static str, exchange: Exchange, feed: Feed, symbols: Vec<String>) -> Self {
         Self {
             exchange,
             feed,
-            judge,
-            venue: venue.name(),
+            judge: Judge::default(),
+            venue,
             symbols,
             now: START,
             flying: BinaryHeap::new(),
             sent: 0,
             attempts: HashSet::new(),
             connects: 0,
-            empties: rng.chance(500),
+            empties: false,
         }
+    }
+
+    /// 64 symbols for some seconds, one of them wrong in every way or not: what was published of
+    /// each, as a number.
+    #[cfg(test)]
+    pub fn one_of_many(bad: Option<usize>) -> (Vec<String>, BTreeMap<String, u64>) {
+        let setup = Setup::new(Venue::BinanceSpot, 11, START).symbols(64).profile(Profile::THIN);
+        let mut exchange = Exchange::new(setup);
+        let symbols: Vec<String> = exchange.symbols().map(|(name, _)| name.to_owned()).collect();
+        if let Some(bad) = bad.and_then(|at| symbols.get(at)) {
+            for (fault, when) in [
+                (Fault::Drop, When::Every(13)),
+                (Fault::Duplicate, When::Every(7)),
+                (Fault::Corrupt, When::Every(29)),
+                (Fault::CrossedSnapshot, When::Every(3)),
+                (Fault::SequenceReset, When::Every(2)),
+            ] {
+                exchange.trouble(Rule::new(fault, when).of(bad));
+            }
+        }
+        let channel = "depth@100ms".to_owned();
+        let topic =
+            |symbol: &String| TopicConfig { channel: channel.clone(), symbol: symbol.clone() };
+        let topics = symbols.iter().map(topic).collect();
+        let config = SourceConfig::new("soak", VenueId::BinanceSpot, topics);
+        let gate = SharedGate::new(&config.live());
+        let feed = Feed::new(config, gate, 11).expect("topics");
+        let mut session = Self::with("soak", exchange, feed, symbols);
+        session.feed.start(time(session.now), &mut session.judge);
+        session.obey();
+        session.until(START + 8 * SECOND, |_| false);
+        assert_eq!(session.judge.broken, Vec::<String>::new());
+        (session.symbols, session.judge.traces)
     }
 
     /// Plays it to its end.
@@ -262,22 +313,25 @@ impl Session {
         let live = books.filter(|(_, entry)| entry.local.live().is_some());
         live.filter_map(|(_, entry)| {
             let heard = entry.local.last_times().recv_ns.max(0).cast_unsigned();
-            Some((entry.symbol.as_str(), entry.local.seq()?, heard))
+            Some((symbol_of(entry), seq_of(entry)?, heard))
         })
     }
 
     fn states(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let shown = self.feed.sessions().filter(|(line, _)| !self.feed.is_standby(*line));
         let books = shown.flat_map(|(_, session)| session.books().iter());
-        books.map(|(_, entry)| (entry.symbol.as_str(), entry.local.state().1.name()))
+        books.map(|(_, entry)| (symbol_of(entry), entry.local.state().1.name()))
     }
 
     fn is_well(&self) -> bool {
-        let live = |symbol: &String| self.live().any(|(name, ..)| name == symbol);
+        let live =
+            |symbol: &String| self.live().any(|(name, ..)| name.eq_ignore_ascii_case(symbol));
         let failed = |symbol: &String| {
             let mut books = self.feed.sessions().flat_map(|(_, session)| session.books().iter());
-            books
-                .any(|(_, entry)| entry.symbol == *symbol && entry.local.state().0 == State::Failed)
+            books.any(|(_, entry)| {
+                symbol_of(entry).eq_ignore_ascii_case(symbol)
+                    && entry.local.state().0 == State::Failed
+            })
         };
         self.symbols.iter().all(|symbol| live(symbol) || failed(symbol))
     }
