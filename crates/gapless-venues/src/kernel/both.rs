@@ -104,8 +104,8 @@ fn vectors(
     out: &mut Vec<Level>,
 ) -> Option<(usize, usize)> {
     let scales = arrays.scales;
-    // Where each number has its own form, one frame in five has an empty array, and finding that out
-    // costs the others what one pass saves them.
+    // Where each number has its own form, one frame in five has an empty array, and finding that
+    // out costs the others what one pass saves them.
     let short = fits(frame, at) && frame.len() - at <= BYTES_MAX && arrays.ragged == 0;
     if !short || scales.price >= DIGITS || scales.qty >= DIGITS {
         return None;
