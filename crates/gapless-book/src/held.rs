@@ -77,6 +77,15 @@ impl Held {
         self.entries.iter().map(|entry| &entry.seq)
     }
 
+    /// Place of the last message whose id is below that of the one before it: a venue that lowers
+    /// its ids (maintenance, fail-over) makes what came before them useless.
+    #[must_use]
+    pub fn fell_at(&self) -> Option<usize> {
+        let ids = || self.ids().map(|ids| ids.last);
+        let falls = ids().zip(ids().skip(1)).map(|(one, next)| next.is_some() && next < one);
+        falls.enumerate().filter(|(_, fell)| *fell).last().map(|(at, _)| at + 1)
+    }
+
     /// Numbers and stamps of the first message.
     #[must_use]
     pub fn front(&self) -> Option<(&SeqInfo, &Times)> {

@@ -18,7 +18,7 @@ impl LocalBook {
             self.counters.snapshots_ignored += 1;
             return Verdict::Ignore;
         }
-        match self.sequencer.join(&message.seq, is_empty(message), self.held.ids()) {
+        match self.join(message) {
             Join::Old => {
                 self.counters.snapshots_ignored += 1;
                 Verdict::Stale
@@ -38,6 +38,21 @@ impl LocalBook {
                 Verdict::Replace
             }
         }
+    }
+
+    /// Joins a snapshot to what is held; where it cannot be, to what came after the ids last fell.
+    fn join(&mut self, message: &BookMessage<'_>) -> Join {
+        let empty = is_empty(message);
+        let join = self.sequencer.join(&message.seq, empty, self.held.ids());
+        if join != Join::Refuse {
+            return join;
+        }
+        let Some(fell_at) = self.held.fell_at() else { return join };
+        let join = self.sequencer.join(&message.seq, empty, self.held.ids().skip(fell_at));
+        if join == Join::Take {
+            self.held.drop_front(fell_at);
+        }
+        join
     }
 
     /// A snapshot could not be joined: after many of them a person should look.

@@ -83,6 +83,44 @@ fn a_linked_chain_joins_only_where_a_message_begins_or_ends() {
     check(&[(LINKED_REST, &level, rest(9), REPLACE, LIVE, Some(12), 0, 0)]);
 }
 
+/// What a venue sent before it lowered its ids, while a snapshot was on its way, keeps no snapshot
+/// of the new count from joining.
+#[test]
+fn what_was_held_before_the_ids_fell_is_in_no_snapshots_way() {
+    let ranges = [range(1000, 1010), range(1011, 1020), range(5, 8), range(9, 12)];
+    let links = [link(999, 1010), link(1010, 1020), link(4, 8), link(8, 12)];
+    let counts = [count(1000), count(1001), count(8), count(9)];
+    check(&[
+        (RANGE, &ranges, rest(8), REPLACE, LIVE, Some(12), 0, 1),
+        (RANGE, &ranges, rest(3), TOO_OLD, WAITS, None, 4, 0),
+        (RISING, &links, rest(8), REPLACE, LIVE, Some(12), 0, 0),
+        (RISING, &links, rest(3), TOO_OLD, WAITS, None, 4, 0),
+        (LOOSE, &counts, rest(8), REPLACE, LIVE, Some(9), 0, 1),
+        (LOOSE, &[count(6), plain()], rest(4), TOO_OLD, WAITS, None, 2, 0),
+        // Twice lowered, and a copy that came late: only the last fall counts.
+        (
+            RANGE,
+            &[range(900, 910), range(500, 510), range(5, 8), range(9, 12)],
+            rest(8),
+            REPLACE,
+            LIVE,
+            Some(12),
+            0,
+            1,
+        ),
+        (
+            RANGE,
+            &[range(20, 22), range(23, 25), range(20, 22)],
+            rest(10),
+            TOO_OLD,
+            WAITS,
+            None,
+            3,
+            0,
+        ),
+    ]);
+}
+
 #[test]
 fn a_line_lowered_while_waiting_or_joining_is_measured_from_there() {
     let mut book = run(
