@@ -85,8 +85,15 @@ fn run(arguments: &Arguments) -> ExitCode {
         total.add(&ended);
     }
     total.print(start.elapsed());
+    if let Some(together) = total.together() {
+        println!("{together}");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }
+
+/// So many waits say how they are spread.
+const WAITS_MIN: u64 = 1_000;
 
 /// All sessions together.
 #[derive(Debug, Default)]
@@ -98,6 +105,7 @@ struct Total {
     resyncs: u64,
     connects: u64,
     faults: BTreeMap<String, u64>,
+    waits: BTreeMap<u64, u64>,
 }
 
 impl Total {
@@ -111,6 +119,18 @@ impl Total {
         for (fault, count) in &ended.faults {
             *self.faults.entry(fault.clone()).or_default() += count;
         }
+        for (wait, count) in &ended.waits {
+            *self.waits.entry(*wait).or_default() += count;
+        }
+    }
+
+    /// The wait that too many have had in common: who fails together would return together.
+    fn together(&self) -> Option<String> {
+        let all: u64 = self.waits.values().sum();
+        let (ms, count) = self.waits.iter().max_by_key(|(_, count)| **count)?;
+        let too_many = all >= WAITS_MIN && *count > all / 20;
+        too_many
+            .then(|| format!("  G9: {count} of {all} lost connections were waited {ms} ms with"))
     }
 
     fn print(&self, wall: Duration) {

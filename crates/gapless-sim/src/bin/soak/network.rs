@@ -36,7 +36,7 @@ const OLD: u64 = 20 * SECOND;
 
 /// Until a book was seen, nothing contradicts that it is empty.
 const EMPTY: Fault = Fault::EmptySnapshot;
-const EMPTY_CHANCE: u32 = 60_000;
+const EMPTY_CHANCE: u32 = 150_000;
 
 /// Steps at one instant: more are a loop without end.
 const AT_ONCE_MAX: u32 = 10_000;
@@ -63,6 +63,8 @@ pub struct Ended {
     pub resyncs: u64,
     pub connects: u64,
     pub faults: BTreeMap<String, u64>,
+    /// How long each lost connection was waited with, ms, and how often.
+    pub waits: BTreeMap<u64, u64>,
     pub trace: u64,
     /// Promises that were broken.
     pub broken: Vec<String>,
@@ -108,6 +110,11 @@ pub struct Session {
     flying: BinaryHeap<Reverse<(u64, u64, Arrival)>>,
     sent: u64,
     attempts: HashSet<u64>,
+    /// When the last attempt of a place ended.
+    ended: BTreeMap<u32, u64>,
+    waits: BTreeMap<u64, u64>,
+    /// Requests without an answer yet.
+    asked: BTreeMap<u64, String>,
     connects: u64,
     /// Empty snapshots are to come.
     empties: bool,
@@ -165,6 +172,9 @@ impl Session {
             flying: BinaryHeap::new(),
             sent: 0,
             attempts: HashSet::new(),
+            ended: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            asked: BTreeMap::new(),
             connects: 0,
             empties: false,
         }
@@ -234,6 +244,7 @@ impl Session {
             resyncs,
             connects: self.connects,
             faults,
+            waits: self.waits,
             trace: self.judge.trace,
             broken: self.judge.broken,
         }
@@ -361,6 +372,15 @@ impl Session {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Refused(conn, ..) | Arrival::Closed(conn, _) | Arrival::Broken(conn) => {
+                self.ended.insert(id(conn).place, self.now);
+            }
+            Arrival::Answered(fetch, ..) | Arrival::Unanswered(fetch) => {
+                self.asked.remove(&fetch);
+            }
+            _ => {}
+        }
         let (now, feed, judge) = (time(self.now), &mut self.feed, &mut self.judge);
         match arrival {
             Arrival::Opened(conn) => feed.opened(id(conn), now, judge),
@@ -412,6 +432,9 @@ impl Session {
             self.judge.broken.push(format!("G9: the attempt {conn:?} is made twice"));
         }
         self.connects += 1;
+        if let Some(ended) = self.ended.remove(&conn.place) {
+            *self.waits.entry((self.now - ended) / MS).or_default() += 1;
+        }
         let headers: Vec<_> = headers.iter().map(|(k, v)| (&**k, &**v)).collect();
         let request = Request { headers: &headers, ..Request::get(target(url)) };
         let arrival = match self.exchange.connect(number(conn), &request, self.now) {
@@ -434,6 +457,11 @@ impl Session {
         let headers: Vec<_> = headers.iter().map(|(k, v)| (&**k, &**v)).collect();
         let method = if body.is_some() { "POST" } else { "GET" };
         let body = body.unwrap_or("");
+        let asked = format!("{url} {body}");
+        if self.asked.values().any(|other| *other == asked) {
+            self.judge.broken.push(format!("G9: {asked} is asked for twice at a time"));
+        }
+        self.asked.insert(fetch.0, asked);
         let request = Request { method, body, headers: &headers, ..Request::get(target(url)) };
         let answer = self.exchange.http(&request, self.now);
         let Answer { delay_ns, status, headers, body, body_fault } = answer;
