@@ -18,6 +18,11 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyString, PyTuple};
 /// One price level, or nothing where the side is empty.
 type Best<'py> = Option<Bound<'py, PyTuple>>;
 
+/// The book of one symbol, fed with the raw frames of its connection.
+///
+/// Levels are pairs ``(price, size)``; sizes are in the venue's unit (base currency or contracts).
+/// ``numbers`` says how both are shown: ``"float"`` (nearest), ``"decimal"`` (exact) or ``"int"``
+/// (exact, at ``price_scale`` and ``size_scale`` decimals). One thread at a time may use it.
 #[pyclass(module = "gapless", generic)]
 pub struct Book {
     book: FrameBook,
@@ -150,6 +155,12 @@ impl Book {
         Ok(Self { book, numbers: Numbers::read(numbers)?, gap: None })
     }
 
+    /// Reads one frame as it came from the socket; the verdict on its last message of this book.
+    ///
+    /// ``"other"``: it carried nothing of this book. ``"gap"``: messages are missing, the book is
+    /// not live until a snapshot; ``gap`` has the numbers. ``recv_ns``: when it was received, ns
+    /// since the epoch. Raises FrameError for bytes that cannot be read; where they may have been
+    /// this book's, it is not live.
     #[pyo3(signature = (frame, /, *, recv_ns = 0))]
     fn apply<'py>(
         &mut self,
@@ -162,6 +173,9 @@ impl Book {
         self.took(py, applied)
     }
 
+    /// Takes the body of the venue's REST snapshot, fetched from ``url``.
+    ///
+    /// Without ``url`` it is taken for the snapshot of this symbol. Raises as ``apply``.
     #[pyo3(signature = (body, /, *, url = None, recv_ns = 0))]
     fn snapshot<'py>(
         &mut self,
@@ -178,40 +192,48 @@ impl Book {
         self.took(py, applied)
     }
 
+    /// The connection was lost: the book is not live until a snapshot of the next one.
     fn disconnect(&mut self) {
         self.book.disconnect();
     }
 
+    /// Name of the venue, one of ``venues()``.
     #[getter]
     fn venue(&self) -> &'static str {
         self.book.venue().name()
     }
 
+    /// The venue's symbol.
     #[getter]
     fn symbol(&self) -> &str {
         self.book.symbol()
     }
 
+    /// Channel of the book; None until it is known.
     #[getter]
     fn channel(&self) -> Option<&str> {
         self.book.channel()
     }
 
+    /// ``"live"`` only while the venue's own numbering proves that nothing is missing.
     #[getter]
     fn state(&self) -> &'static str {
         self.state_words().0
     }
 
+    /// Why it is not live; ``"none"`` if it is.
     #[getter]
     fn reason(&self) -> &'static str {
         self.state_words().1
     }
 
+    /// Whether ``state`` is ``"live"``.
     #[getter]
     fn is_live(&self) -> bool {
         self.book.local().is_some_and(|local| local.live().is_some())
     }
 
+    /// How well continuity is proven: ``"weak"`` where messages carry no sequence.
     #[getter]
     fn integrity(&self) -> Option<&'static str> {
         self.book.local().map(|local| match local.integrity() {
@@ -220,31 +242,37 @@ impl Book {
         })
     }
 
+    /// The venue's number of the last accepted message.
     #[getter]
     fn seq(&self) -> Option<i64> {
         self.book.local().and_then(LocalBook::seq)
     }
 
+    /// Counts the snapshots that replaced the book.
     #[getter]
     fn epoch(&self) -> u32 {
         self.book.local().map_or(0, LocalBook::epoch)
     }
 
+    /// Number that should have come and number that came, at the last gap.
     #[getter]
     fn gap(&self) -> Option<(i64, i64)> {
         self.gap
     }
 
+    /// Decimals of the book's integer prices, 0 to 18.
     #[getter]
     fn price_scale(&self) -> u8 {
         self.book.local().map_or(0, |local| local.last_known().scales().price)
     }
 
+    /// Decimals of the book's integer sizes, 0 to 18.
     #[getter]
     fn size_scale(&self) -> u8 {
         self.book.local().map_or(0, |local| local.last_known().scales().qty)
     }
 
+    /// What happened so far: applied, gaps, duplicates, resyncs and so on.
     #[getter]
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counters = self.book.local().map_or_else(Counters::default, |local| *local.counters());
@@ -255,18 +283,24 @@ impl Book {
         Ok(dict)
     }
 
+    /// Highest bid; None where there is none. Raises NotLiveError.
     #[getter]
     fn best_bid<'py>(&self, py: Python<'py>) -> PyResult<Best<'py>> {
         let book = self.live()?;
         book.best_bid().map(|level| tuple(py, self.numbers, book, level)).transpose()
     }
 
+    /// Lowest ask; None where there is none. Raises NotLiveError.
     #[getter]
     fn best_ask<'py>(&self, py: Python<'py>) -> PyResult<Best<'py>> {
         let book = self.live()?;
         book.best_ask().map(|level| tuple(py, self.numbers, book, level)).transpose()
     }
 
+    /// Best bid and best ask.
+    ///
+    /// ``last_known``: the levels as they stand, whatever the state; else NotLiveError is raised
+    /// for a book that is not live.
     #[pyo3(signature = (*, numbers = None, last_known = false))]
     fn top<'py>(
         &self,
@@ -280,6 +314,7 @@ impl Book {
         Ok((book.best_bid().map(show).transpose()?, book.best_ask().map(show).transpose()?))
     }
 
+    /// The best ``n`` levels of each side, best first, bids then asks. Raises as ``top``.
     #[pyo3(signature = (n, /, *, numbers = None, last_known = false))]
     #[allow(clippy::type_complexity, reason = "two lists of levels")]
     fn depth<'py>(
@@ -294,6 +329,11 @@ impl Book {
         Ok((side(py, numbers, book, Side::Bid, n)?, side(py, numbers, book, Side::Ask, n)?))
     }
 
+    /// Writes the best ``n`` levels into ``out``; returns how many bids and asks there were.
+    ///
+    /// ``out``: C-contiguous array of shape (2, n, 2): side (bid, ask), level, (price, size);
+    /// float64, or int64 for the scaled integers. Places without a level are NaN, or 0.
+    /// Allocates nothing. Raises TypeError for any other array, else as ``top``.
     #[pyo3(signature = (out, /, *, last_known = false))]
     fn depth_into(&self, out: &Bound<'_, PyAny>, last_known: bool) -> PyResult<(usize, usize)> {
         let modules = out.py().import("sys")?.getattr("modules")?;
@@ -318,6 +358,7 @@ impl Book {
         fill(array, book, 0, |level| [level.price, level.qty]).ok_or_else(wrong)
     }
 
+    /// SHA-256 of the canonical text of the levels as they stand, in hexadecimal.
     fn sha256(&self) -> Option<String> {
         self.book.local().map(|local| book_sha256(local.last_known()))
     }

@@ -1,7 +1,8 @@
 //! `Engine` and `Reader`: books kept by threads of Rust, read from Python while they change.
 
-use crate::error::{ClosedError, EngineError, NotLiveError};
+use crate::error::{EngineError, NotLiveError};
 use crate::events::{_Subscription, interest};
+use crate::handle::{Handle, Patience};
 use crate::numbers::Numbers;
 use gapless::book::event::{Level, NO_TIME, Scales};
 use gapless::book::publish::{ReadError, Status};
@@ -10,12 +11,9 @@ use gapless::{BookReader, Wait};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long a wait lasts before Python may look at its signals.
-const SLICE: Duration = Duration::from_millis(20);
+use std::time::Duration;
 
 type Best<'py> = Option<Bound<'py, PyTuple>>;
 
@@ -31,32 +29,9 @@ pub fn time(ns: i64) -> Option<i64> {
 /// A running engine; the package wraps it.
 #[pyclass(module = "gapless", frozen)]
 pub struct _Engine {
-    engine: Mutex<Option<gapless::Engine>>,
+    engine: Handle<gapless::Engine>,
     /// It was started, or closed: who has its events may come to their end.
     begun: Arc<AtomicBool>,
-    /// Threads do not survive a fork: in a child there is nothing to stop.
-    process: u32,
-}
-
-impl Drop for _Engine {
-    fn drop(&mut self) {
-        if std::process::id() != self.process {
-            let engine = self.engine.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(engine.take());
-        }
-    }
-}
-
-impl _Engine {
-    fn with<T>(&self, what: impl FnOnce(&mut gapless::Engine) -> PyResult<T>) -> PyResult<T> {
-        if std::process::id() != self.process {
-            let text = "this engine belongs to the process that was forked; make one here";
-            return Err(ClosedError::new_err(text));
-        }
-        let mut held = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let engine = held.as_mut().ok_or_else(|| ClosedError::new_err("the engine was closed"))?;
-        what(engine)
-    }
 }
 
 #[pymethods]
@@ -64,13 +39,11 @@ impl _Engine {
     #[new]
     fn new(config: &str) -> PyResult<Self> {
         let builder = gapless::config::read(config).map_err(failed)?;
-        let engine = builder.build();
-        let process = std::process::id();
-        Ok(Self { engine: Mutex::new(Some(engine)), begun: Arc::default(), process })
+        Ok(Self { engine: Handle::new("the engine was", builder.build()), begun: Arc::default() })
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.with(|engine| engine.start().map_err(failed)))?;
+        self.engine.with(py, |engine| engine.start().map_err(failed))?;
         self.begun.store(true, Ordering::Release);
         Ok(())
     }
@@ -95,39 +68,37 @@ impl _Engine {
         };
         let interest = interest(&topics, names, capacity, slow)?;
         let given = |engine: &mut gapless::Engine| engine.subscribe(&interest).map_err(failed);
-        let subscription = py.detach(|| self.with(given))?;
+        let subscription = self.engine.with(py, given)?;
         Ok(_Subscription::new(subscription, numbers, Arc::clone(&self.begun)))
     }
 
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| {
-            self.with(|engine| {
-                engine.stop();
-                Ok(())
-            })
+        self.engine.with(py, |engine| {
+            engine.stop();
+            Ok(())
         })
     }
 
     /// Whether every source has ended within so many seconds (None = for ever).
     fn join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        let begun = Instant::now();
+        let patience = Patience::of(timeout)?;
         loop {
-            let running = self.with(|engine| {
+            let running = self.engine.with(py, |engine| {
                 Ok(engine.status().iter().any(|source| source.state == SourceState::Running))
             })?;
+            py.check_signals()?;
             if !running {
                 return Ok(true);
             }
-            if timeout.is_some_and(|timeout| begun.elapsed().as_secs_f64() >= timeout) {
+            if patience.is_over() {
                 return Ok(false);
             }
-            py.check_signals()?;
-            py.detach(|| std::thread::sleep(SLICE));
+            py.detach(|| std::thread::sleep(patience.slice()));
         }
     }
 
     fn books<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let books = py.detach(|| self.with(|engine| Ok(engine.books())))?;
+        let books = self.engine.with(py, |engine| Ok(engine.books()))?;
         let shown = books.into_iter().map(|book| {
             let dict = PyDict::new(py);
             dict.set_item("full_name", book.full_name())?;
@@ -143,7 +114,7 @@ impl _Engine {
     }
 
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let sources = py.detach(|| self.with(|engine| Ok(engine.status())))?;
+        let sources = self.engine.with(py, |engine| Ok(engine.status()))?;
         let shown = sources.into_iter().map(|source| {
             let dict = PyDict::new(py);
             let state = match source.state {
@@ -165,52 +136,43 @@ impl _Engine {
 
     fn book(&self, py: Python<'_>, name: &str, timeout: f64, numbers: &str) -> PyResult<Reader> {
         let numbers = Numbers::read(numbers)?;
-        let begun = Instant::now();
+        let patience = Patience::of(Some(timeout))?;
         loop {
-            let left = (timeout - begun.elapsed().as_secs_f64()).clamp(0.0, SLICE.as_secs_f64());
-            let at_most = Duration::from_secs_f64(left);
-            let found = py.detach(|| self.with(|engine| Ok(engine.wait_for(name, at_most))))?;
+            let at_most = patience.slice();
+            let found = self.engine.with(py, |engine| Ok(engine.wait_for(name, at_most)))?;
             py.check_signals()?;
             match found {
                 Ok(reader) => return Ok(Reader { reader, numbers }),
-                Err(error) if begun.elapsed().as_secs_f64() >= timeout => {
-                    return Err(failed(error));
-                }
+                Err(error) if patience.is_over() => return Err(failed(error)),
                 Err(_) => {}
             }
         }
     }
 
     fn add(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        py.detach(|| {
-            self.with(|engine| {
-                engine.add(name);
-                Ok(())
-            })
+        self.engine.with(py, |engine| {
+            engine.add(name);
+            Ok(())
         })
     }
 
     fn remove(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        py.detach(|| {
-            self.with(|engine| {
-                engine.remove(name);
-                Ok(())
-            })
+        self.engine.with(py, |engine| {
+            engine.remove(name);
+            Ok(())
         })
     }
 
     fn close(&self, py: Python<'_>) {
-        if std::process::id() == self.process {
-            let mut held = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-            let engine = held.take();
-            drop(held);
-            py.detach(|| drop(engine));
-            self.begun.store(true, Ordering::Release);
-        }
+        self.engine.close(py);
+        self.begun.store(true, Ordering::Release);
     }
 }
 
-/// Reads one book while its writer changes it.
+/// Reads one book of an engine while its writer changes it, from any thread.
+///
+/// Never waits for the writer, nor makes it wait. Once the engine has stopped or its process died,
+/// the book is ``"stale"``. Levels are pairs as of ``Book``.
 #[pyclass(module = "gapless", frozen, generic)]
 pub struct Reader {
     reader: BookReader,
@@ -246,73 +208,87 @@ impl Reader {
 
 #[pymethods]
 impl Reader {
+    /// ``venue[.market]:SYMBOL``.
     #[getter]
     fn name(&self) -> &str {
         self.reader.name()
     }
 
+    /// State at this moment.
     #[getter]
     fn state(&self) -> &'static str {
         self.reader.state().0.name()
     }
 
+    /// Why it is not live; ``"none"`` if it is.
     #[getter]
     fn reason(&self) -> &'static str {
         self.reader.state().1.name()
     }
 
+    /// Whether ``state`` is ``"live"``.
     #[getter]
     fn is_live(&self) -> bool {
         self.reader.top().is_ok()
     }
 
+    /// The venue's number of the last accepted message.
     #[getter]
     fn seq(&self) -> PyResult<Option<i64>> {
         self.last().map(|status| status.seq)
     }
 
+    /// When that was received, ns since the epoch.
     #[getter]
     fn recv_ns(&self) -> PyResult<Option<i64>> {
         self.last().map(|status| time(status.recv_ns))
     }
 
+    /// When the venue published it, ns since the epoch.
     #[getter]
     fn venue_ns(&self) -> PyResult<Option<i64>> {
         self.last().map(|status| time(status.venue_ns))
     }
 
+    /// Time since the writer's last sign of life, ns.
     #[getter]
     fn age_ns(&self) -> i64 {
         self.reader.age_ns()
     }
 
+    /// Changes with every publication.
     #[getter]
     fn version(&self) -> u64 {
         self.reader.version()
     }
 
+    /// Decimals of the book's integer prices.
     #[getter]
     fn price_scale(&self) -> PyResult<u8> {
         self.last().map(|status| status.scales.price)
     }
 
+    /// Decimals of the book's integer sizes.
     #[getter]
     fn size_scale(&self) -> PyResult<u8> {
         self.last().map(|status| status.scales.qty)
     }
 
+    /// Highest bid; None where there is none. Raises NotLiveError.
     #[getter]
     fn best_bid<'py>(&self, py: Python<'py>) -> PyResult<Best<'py>> {
         let top = self.reader.top().map_err(|error| self.refused(error))?;
         level(py, self.numbers, top.status.scales, top.bid)
     }
 
+    /// Lowest ask; None where there is none. Raises NotLiveError.
     #[getter]
     fn best_ask<'py>(&self, py: Python<'py>) -> PyResult<Best<'py>> {
         let top = self.reader.top().map_err(|error| self.refused(error))?;
         level(py, self.numbers, top.status.scales, top.ask)
     }
 
+    /// Best bid and best ask of one publication; ``last_known``: whatever the state.
     #[pyo3(signature = (*, numbers = None, last_known = false))]
     fn top<'py>(
         &self,
@@ -331,6 +307,7 @@ impl Reader {
         Ok((level(py, numbers, scales, top.bid)?, level(py, numbers, scales, top.ask)?))
     }
 
+    /// The best ``n`` levels of each side, best first, or as many as are published.
     #[pyo3(signature = (n, /, *, numbers = None, last_known = false))]
     fn depth<'py>(
         &self,
@@ -353,19 +330,18 @@ impl Reader {
         Ok((side(&depth.bids)?, side(&depth.asks)?))
     }
 
-    /// Waits until the version is another than `seen`, and says which; None after so many seconds.
+    /// Waits until ``version`` is another than ``seen``; None after ``timeout`` seconds.
     #[pyo3(signature = (seen, /, timeout = 1.0))]
     fn wait(&self, py: Python<'_>, seen: u64, timeout: f64) -> PyResult<Option<u64>> {
-        let begun = Instant::now();
+        let patience = Patience::of(Some(timeout))?;
         let how = Wait::Sleep(Duration::from_micros(100));
         loop {
-            let left = (timeout - begun.elapsed().as_secs_f64()).clamp(0.0, SLICE.as_secs_f64());
-            let at_most = Duration::from_secs_f64(left);
+            let at_most = patience.slice();
             if let Some(version) = py.detach(|| self.reader.wait(seen, how, at_most)) {
                 return Ok(Some(version));
             }
             py.check_signals()?;
-            if begun.elapsed().as_secs_f64() >= timeout {
+            if patience.is_over() {
                 return Ok(None);
             }
         }

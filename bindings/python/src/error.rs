@@ -29,7 +29,7 @@ create_exception!(
     gapless,
     ScaleError,
     GaplessError,
-    "A value does not fit integers of its column's scale; the text says which and what to ask for."
+    "A value does not fit integers of its column's scale; the text says which and what to ask."
 );
 create_exception!(
     gapless,

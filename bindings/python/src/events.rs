@@ -2,7 +2,8 @@
 //! states of books. Every object is a plain value; the subscription is for one thread at a time.
 
 use crate::engine::time;
-use crate::error::{ClosedError, EngineError};
+use crate::error::EngineError;
+use crate::handle::{Handle, Patience};
 use crate::numbers::Numbers;
 use gapless::book::decimal::Decimal;
 use gapless::book::event::{Derivative, TakerSide};
@@ -10,17 +11,14 @@ use gapless::engine::{Ended, Interest, Received, Slow, Subscription};
 use gapless::events::{self, Body, BookState, Topic};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long a wait lasts before Python may look at its signals.
-const SLICE: Duration = Duration::from_millis(20);
+use std::time::Duration;
 
 /// Events that are handed over at once: the lock and the interpreter are taken once for them.
 const BATCH: usize = 1_024;
 
-/// What every event has.
+/// What every event has. Events are plain values; any thread may keep them.
 #[pyclass(module = "gapless", frozen, subclass)]
 pub struct Event {
     event: events::Event,
@@ -30,6 +28,7 @@ pub struct Event {
 
 #[pymethods]
 impl Event {
+    /// What it is about.
     #[getter]
     fn topic(&self) -> &'static str {
         match self.event.body {
@@ -42,26 +41,32 @@ impl Event {
         }
     }
 
+    /// ``VENUE[.MARKET]:SYMBOL``.
     #[getter]
     fn instrument(&self) -> &str {
         &self.instrument
     }
 
+    /// Counts what a thread of the engine had for this receiver; a hole is what it lost.
     #[getter]
     const fn number(&self) -> u64 {
         self.event.number
     }
 
+    /// When its message was received, ns since the epoch.
     #[getter]
     fn recv_ns(&self) -> Option<i64> {
         time(self.event.times.recv_ns)
     }
 
+    /// When the venue published it, ns since the epoch.
     #[getter]
     fn venue_ns(&self) -> Option<i64> {
         time(self.event.times.venue_ns)
     }
 
+    /// Marks, a sum: 1 made by a recorder, 2 off the book, 4 block trade, 8 retail price
+    /// improvement, 16 from before the subscription, 32 last of its message, 64 by HTTP.
     #[getter]
     const fn flags(&self) -> u16 {
         self.event.flags.0
@@ -128,47 +133,55 @@ fn id(id: &events::Id) -> Option<&str> {
     Some(id.as_str()).filter(|text| !text.is_empty())
 }
 
-/// A trade.
+/// A trade. Sizes are in the venue's unit (base currency or contracts).
 #[pyclass(module = "gapless", frozen, extends = Event, generic)]
 pub struct Trade;
 
 #[pymethods]
 impl Trade {
+    /// Price.
     #[getter]
     fn price<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Shown<'py> {
         slf.as_super().show(py, slf.as_super().trade()?.price)
     }
 
+    /// Size.
     #[getter]
     fn size<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Shown<'py> {
         slf.as_super().show(py, slf.as_super().trade()?.size)
     }
 
+    /// Side of the taker, where it is said.
     #[getter]
     fn side(slf: PyRef<'_, Self>) -> PyResult<Option<&'static str>> {
         slf.as_super().trade().map(|trade| side(trade.taker))
     }
 
+    /// The venue's id, its first 40 bytes.
     #[getter]
     fn id(slf: PyRef<'_, Self>) -> PyResult<Option<String>> {
         slf.as_super().trade().map(|trade| id(&trade.id).map(str::to_owned))
     }
 
+    /// Sequence of the trade, where the venue counts them.
     #[getter]
     fn seq(slf: PyRef<'_, Self>) -> PyResult<Option<i64>> {
         slf.as_super().trade().map(|trade| trade.seq)
     }
 
+    /// First and last trade id of an aggregate.
     #[getter]
     fn aggregate(slf: PyRef<'_, Self>) -> PyResult<Option<(i64, i64)>> {
         slf.as_super().trade().map(|trade| trade.aggregate)
     }
 
+    /// Fills in an aggregate.
     #[getter]
     fn count(slf: PyRef<'_, Self>) -> PyResult<Option<i64>> {
         slf.as_super().trade().map(|trade| trade.count)
     }
 
+    /// A score that a relay attached, 0..1.
     #[getter]
     fn score<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().trade()?.score)
@@ -187,41 +200,49 @@ pub struct Liquidation;
 
 #[pymethods]
 impl Liquidation {
+    /// Order or bankruptcy price.
     #[getter]
     fn price<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Shown<'py> {
         slf.as_super().show(py, slf.as_super().liquidation()?.price)
     }
 
+    /// Original size.
     #[getter]
     fn size<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Shown<'py> {
         slf.as_super().show(py, slf.as_super().liquidation()?.size)
     }
 
+    /// Size filled so far.
     #[getter]
     fn filled<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().liquidation()?.filled)
     }
 
+    /// Average price of the fills.
     #[getter]
     fn average_price<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().liquidation()?.average_price)
     }
 
+    /// Value in USD.
     #[getter]
     fn size_usd<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().liquidation()?.size_usd)
     }
 
+    /// Side of the order: ``"sell"`` closes a long.
     #[getter]
     fn side(slf: PyRef<'_, Self>) -> PyResult<Option<&'static str>> {
         slf.as_super().liquidation().map(|of| side(of.side))
     }
 
+    /// The venue's id, its first 40 bytes.
     #[getter]
     fn id(slf: PyRef<'_, Self>) -> PyResult<Option<String>> {
         slf.as_super().liquidation().map(|of| id(&of.id).map(str::to_owned))
     }
 
+    /// The venue publishes a sample, not every liquidation.
     #[getter]
     fn sampled(slf: PyRef<'_, Self>) -> PyResult<bool> {
         slf.as_super().liquidation().map(|of| of.sampled)
@@ -234,47 +255,55 @@ impl Liquidation {
     }
 }
 
-/// What a message said of funding and reference prices.
+/// What one message said of funding and reference prices; None is what it did not say.
 #[pyclass(module = "gapless", frozen, extends = Event, generic)]
 pub struct Funding;
 
 #[pymethods]
 impl Funding {
+    /// Price of the last trade.
     #[getter]
     fn last<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.last)
     }
 
+    /// Mark price.
     #[getter]
     fn mark<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.mark)
     }
 
+    /// Index price.
     #[getter]
     fn index<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.index)
     }
 
+    /// Estimated settlement price.
     #[getter]
     fn settle<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.settle)
     }
 
+    /// Open interest in the venue's unit.
     #[getter]
     fn open_interest<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.open_interest)
     }
 
+    /// Funding rate of the interval; 1 is 100 %.
     #[getter]
     fn funding_rate<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.funding_rate)
     }
 
+    /// Predicted funding rate.
     #[getter]
     fn predicted_funding<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> Said<'py> {
         slf.as_super().shown(py, slf.as_super().funding()?.predicted_funding)
     }
 
+    /// When funding is next paid, ns since the epoch.
     #[getter]
     fn funding_time_ns(slf: PyRef<'_, Self>) -> PyResult<Option<i64>> {
         slf.as_super().funding().map(|of| of.funding_time_ns)
@@ -288,7 +317,7 @@ impl Funding {
     }
 }
 
-/// What a published book says of itself.
+/// A published book has another state (``"states"``), or changed at all (``"updates"``).
 #[pyclass(module = "gapless", frozen, extends = Event)]
 pub struct BookChange {
     book: Arc<str>,
@@ -296,26 +325,31 @@ pub struct BookChange {
 
 #[pymethods]
 impl BookChange {
+    /// The book's full name, which ``Engine.book`` takes.
     #[getter]
     fn book(&self) -> &str {
         &self.book
     }
 
+    /// What may be thought of it.
     #[getter]
     fn state(slf: PyRef<'_, Self>) -> PyResult<&'static str> {
         slf.as_super().state().map(|of| of.state.name())
     }
 
+    /// Why it is not live; ``"none"`` if it is.
     #[getter]
     fn reason(slf: PyRef<'_, Self>) -> PyResult<&'static str> {
         slf.as_super().state().map(|of| of.reason.name())
     }
 
+    /// Counts the snapshots that replaced it.
     #[getter]
     fn epoch(slf: PyRef<'_, Self>) -> PyResult<u32> {
         slf.as_super().state().map(|of| of.epoch)
     }
 
+    /// The venue's number of its last message.
     #[getter]
     fn seq(slf: PyRef<'_, Self>) -> PyResult<Option<i64>> {
         slf.as_super().state().map(|of| of.seq)
@@ -331,21 +365,10 @@ impl BookChange {
 /// A subscription; the package wraps it.
 #[pyclass(module = "gapless", frozen)]
 pub struct _Subscription {
-    subscription: Mutex<Option<Subscription>>,
+    subscription: Handle<Subscription>,
     numbers: Numbers,
     /// Whether its engine was started, or will never be: without events it is at its end then.
     begun: Arc<AtomicBool>,
-    /// What the engine shares with it is torn in a child of a fork.
-    process: u32,
-}
-
-impl Drop for _Subscription {
-    fn drop(&mut self) {
-        if std::process::id() != self.process {
-            let held = self.subscription.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(held.take());
-        }
-    }
 }
 
 /// What a receiver wants, from the words of Python.
@@ -379,18 +402,7 @@ pub fn interest(
 
 impl _Subscription {
     pub fn new(subscription: Subscription, numbers: Numbers, begun: Arc<AtomicBool>) -> Self {
-        let process = std::process::id();
-        Self { subscription: Mutex::new(Some(subscription)), numbers, begun, process }
-    }
-
-    fn with<T>(&self, what: impl FnOnce(&mut Subscription) -> PyResult<T>) -> PyResult<T> {
-        if std::process::id() != self.process {
-            let text = "these events belong to the process that was forked; make an engine here";
-            return Err(ClosedError::new_err(text));
-        }
-        let mut held = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = held.as_mut().ok_or_else(|| ClosedError::new_err("the events were closed"))?;
-        what(held)
+        Self { subscription: Handle::new("the events were", subscription), numbers, begun }
     }
 
     /// Fills `batch` with what waits, or comes within this time; false at the end.
@@ -471,12 +483,12 @@ impl _Subscription {
     /// Events that wait, or come within so many seconds; an empty list if none did, None at the
     /// end.
     fn next<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
-        let begun = Instant::now();
+        let patience = Patience::of(Some(timeout))?;
         loop {
-            let left = (timeout - begun.elapsed().as_secs_f64()).clamp(0.0, SLICE.as_secs_f64());
-            let at_most = Duration::from_secs_f64(left);
+            let at_most = patience.slice();
             let mut batch = Vec::new();
-            let goes_on = py.detach(|| self.with(|held| self.take(held, &mut batch, at_most)))?;
+            let goes_on =
+                self.subscription.with(py, |held| self.take(held, &mut batch, at_most))?;
             py.check_signals()?;
             if !batch.is_empty() {
                 let objects = batch.into_iter().map(|event| self.object(py, event));
@@ -485,7 +497,7 @@ impl _Subscription {
             if !goes_on {
                 return Ok(None);
             }
-            if begun.elapsed().as_secs_f64() >= timeout {
+            if patience.is_over() {
                 return Ok(Some(Vec::new()));
             }
         }
@@ -493,14 +505,11 @@ impl _Subscription {
 
     /// Events given, lost, and replaced by later ones.
     fn counts(&self, py: Python<'_>) -> PyResult<(u64, u64, u64)> {
-        let counts = py.detach(|| self.with(|held| Ok(held.counts())))?;
+        let counts = self.subscription.with(py, |held| Ok(held.counts()))?;
         Ok((counts.received, counts.missed, counts.replaced))
     }
 
     fn close(&self, py: Python<'_>) {
-        if std::process::id() == self.process {
-            let held = || self.subscription.lock().unwrap_or_else(PoisonError::into_inner).take();
-            py.detach(|| drop(held()));
-        }
+        self.subscription.close(py);
     }
 }

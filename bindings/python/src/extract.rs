@@ -1,11 +1,13 @@
 //! Extracts: options read, threads waited for without the interpreter, answers wrapped.
 
 use crate::error::ClosedError;
+use crate::handle::Handle;
 use crate::table::{STREAM, Table, wrong};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use gapless::venues::registry::VenueId;
+use gapless_research::ExtractError;
 use gapless_research::extract::{DEPTH_MAX, On, Options, TableKind};
 use gapless_research::features::{Feature, window};
 use gapless_research::read::{Batch, Next, Reader, Reading};
@@ -13,8 +15,8 @@ use gapless_research::table::Numbers;
 use pyo3::exceptions::{PyStopIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
+use pyo3::{PyTraverseError, PyVisit};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::time::Duration;
 
 /// How long a wait lasts before Python may look at its signals.
@@ -102,12 +104,13 @@ fn scale(words: &Bound<'_, PyDict>, name: &str) -> PyResult<Option<u8>> {
 /// is told of the progress.
 fn next(
     py: Python<'_>,
-    reader: &mut Reader,
+    reader: &Handle<Reader>,
     progress: &Option<Py<PyAny>>,
 ) -> PyResult<Option<Batch>> {
     loop {
-        let next = py.detach(|| reader.next(SLICE)).map_err(wrong)?;
-        tell(py, reader, progress)?;
+        let (next, read) = reader
+            .with(py, |reader| Ok((reader.next(SLICE).map_err(wrong)?, reader.progress())))?;
+        tell(py, read, progress)?;
         match next {
             Next::Batch(batch) => return Ok(Some(batch)),
             Next::Waiting => {}
@@ -116,12 +119,26 @@ fn next(
     }
 }
 
-fn tell(py: Python<'_>, reader: &Reader, progress: &Option<Py<PyAny>>) -> PyResult<()> {
+/// Bytes read so far, and in all where that is known.
+type Read = (u64, Option<u64>);
+
+fn tell(py: Python<'_>, read: Read, progress: &Option<Py<PyAny>>) -> PyResult<()> {
     py.check_signals()?;
     if let Some(progress) = progress {
-        progress.call1(py, reader.progress())?;
+        progress.call1(py, read)?;
     }
     Ok(())
+}
+
+/// A reader of the paths, begun without the interpreter.
+fn begin(
+    py: Python<'_>,
+    paths: &[String],
+    how: (Options, Reading),
+    read: fn(&[String], Options, Reading) -> Result<Reader, ExtractError>,
+) -> PyResult<Handle<Reader>> {
+    let reader = py.detach(|| read(paths, how.0, how.1)).map_err(wrong)?;
+    Ok(Handle::new("the batches were", reader))
 }
 
 /// A time as the command reads it: RFC 3339, or digits of ns since the epoch.
@@ -139,16 +156,18 @@ pub fn _extract(
     paths: Vec<String>,
     words: &Bound<'_, PyDict>,
 ) -> PyResult<(Table, Vec<String>)> {
-    let (options, reading) = options(vec![kind], words)?;
+    let how = options(vec![kind], words)?;
     let progress = item(words, "progress")?;
-    let kind = options.kinds[0];
-    let mut reader = py.detach(|| Reader::tables(&paths, options, reading)).map_err(wrong)?;
-    while next(py, &mut reader, &progress)?.is_some() {}
-    let rows = py.detach(|| reader.table(kind)).map_err(wrong)?;
-    Ok((Table { kind: kind.name(), rows }, reader.skipped))
+    let kind = how.0.kinds[0];
+    let reader = begin(py, &paths, how, Reader::tables)?;
+    while next(py, &reader, &progress)?.is_some() {}
+    let (rows, skipped) = reader.with(py, |reader| {
+        Ok((reader.table(kind).map_err(wrong)?, std::mem::take(&mut reader.skipped)))
+    })?;
+    Ok((Table { kind: kind.name(), rows }, skipped))
 }
 
-/// Parquet files below a folder: their paths and rows.
+/// Parquet files below a folder: their paths and rows, and what was passed over.
 #[pyfunction]
 pub fn _to_parquet(
     py: Python<'_>,
@@ -157,30 +176,37 @@ pub fn _to_parquet(
     folder: PathBuf,
     name: String,
     words: &Bound<'_, PyDict>,
-) -> PyResult<Vec<(PathBuf, u64)>> {
+) -> PyResult<(Vec<(PathBuf, u64)>, Vec<String>)> {
     let (options, reading) = options(kinds, words)?;
     let progress: Option<Py<PyAny>> = item(words, "progress")?;
-    let mut interrupted = None;
+    let (mut interrupted, mut skipped) = (None, Vec::new());
     let written = py.detach(|| {
         let place = (folder.as_path(), name.as_str());
         gapless_research::parquet::write(&paths, options, reading, place, |reader| {
-            let told = Python::attach(|py| tell(py, reader, &progress));
+            let known = skipped.len();
+            skipped.extend_from_slice(&reader.skipped[known..]);
+            let told = Python::attach(|py| tell(py, reader.progress(), &progress));
             told.map_err(|error| interrupted = Some(error)).is_ok()
         })
     });
     match (interrupted, written.map_err(wrong)?) {
         (Some(error), _) => Err(error),
         (None, written) => {
-            let written = written.unwrap_or_default();
-            Ok(written.into_iter().map(|written| (written.path, written.rows)).collect())
+            let written = written.unwrap_or_default().into_iter();
+            Ok((written.map(|written| (written.path, written.rows)).collect(), skipped))
         }
     }
 }
 
-/// Batches as they come.
+/// The batches of ``gapless.replay``, read ahead by threads of their own.
+///
+/// An iterator of ``Table``s and, where they are of one kind, an Arrow stream of those that are
+/// left; who is given that has them all, and Ctrl-C ends it only when they are read. Else waiting
+/// can be interrupted, and releases the interpreter. Several threads may take batches, each other
+/// ones; ``close()``, leaving the ``with`` block or forgetting it ends the threads.
 #[pyclass(module = "gapless", frozen)]
 pub struct Batches {
-    reader: Mutex<Option<Reader>>,
+    reader: Handle<Reader>,
     progress: Option<Py<PyAny>>,
 }
 
@@ -192,27 +218,8 @@ pub fn _batches(
     paths: Vec<String>,
     words: &Bound<'_, PyDict>,
 ) -> PyResult<Batches> {
-    let (options, reading) = options(kinds, words)?;
-    let reader = py.detach(|| Reader::batches(&paths, options, reading)).map_err(wrong)?;
-    Ok(Batches { reader: Mutex::new(Some(reader)), progress: item(words, "progress")? })
-}
-
-impl Batches {
-    /// The reader, for one thread at a time; others are told instead of made to wait.
-    fn take(&self) -> PyResult<Reader> {
-        let mut held = self.reader.try_lock().map_err(|_| busy())?;
-        held.take().ok_or_else(|| ClosedError::new_err("closed, or being read by another thread"))
-    }
-
-    fn put(&self, reader: Reader) {
-        if let Ok(mut held) = self.reader.lock() {
-            *held = Some(reader);
-        }
-    }
-}
-
-fn busy() -> PyErr {
-    ClosedError::new_err("being read by another thread")
+    let reader = begin(py, &paths, options(kinds, words)?, Reader::batches)?;
+    Ok(Batches { reader, progress: item(words, "progress")? })
 }
 
 /// The batches that are left, for whoever reads the C stream: it runs without Python.
@@ -252,35 +259,34 @@ impl Batches {
         slf
     }
 
+    /// Raises InputError, ScaleError; ClosedError after ``close()``.
     fn __next__(&self, py: Python<'_>) -> PyResult<Table> {
-        let mut reader = self.take()?;
-        let batch = next(py, &mut reader, &self.progress);
-        self.put(reader);
-        match batch? {
+        match next(py, &self.reader, &self.progress)? {
             Some(batch) => Ok(Table { kind: batch.kind.name(), rows: batch.rows }),
             None => Err(PyStopIteration::new_err(())),
         }
     }
 
-    /// Bytes read so far and bytes in all, as they stand in the files.
+    /// Bytes read so far and bytes in all (None if not known), as they stand in the files.
     #[getter]
-    fn progress(&self) -> PyResult<(u64, Option<u64>)> {
-        let held = self.reader.try_lock().map_err(|_| busy())?;
-        held.as_ref().map(Reader::progress).ok_or_else(|| ClosedError::new_err("closed"))
+    fn progress(&self, py: Python<'_>) -> PyResult<Read> {
+        self.reader.with(py, |reader| Ok(reader.progress()))
     }
 
+    /// What could not be read and was passed over, with ``errors="warn"``.
     #[getter]
-    fn skipped(&self) -> PyResult<Vec<String>> {
-        let held = self.reader.try_lock().map_err(|_| busy())?;
-        held.as_ref()
-            .map(|reader| reader.skipped.clone())
-            .ok_or_else(|| ClosedError::new_err("closed"))
+    fn skipped(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.reader.with(py, |reader| Ok(reader.skipped.clone()))
     }
 
-    fn close(&self) {
-        if let Ok(mut held) = self.reader.lock() {
-            *held = None;
-        }
+    /// Ends the threads; nothing more can be taken.
+    fn close(&self, py: Python<'_>) {
+        self.reader.close(py);
+    }
+
+    /// Who is told of the progress may hold the batches.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.progress)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -288,8 +294,8 @@ impl Batches {
     }
 
     #[pyo3(signature = (*_error))]
-    fn __exit__(&self, _error: &Bound<'_, pyo3::types::PyTuple>) {
-        self.close();
+    fn __exit__(&self, py: Python<'_>, _error: &Bound<'_, pyo3::types::PyTuple>) {
+        self.close(py);
     }
 
     #[pyo3(signature = (requested_schema = None))]
@@ -299,14 +305,14 @@ impl Batches {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        let mut reader = self.take()?;
-        let kinds = reader.kinds();
+        let kinds = self.reader.with(py, |reader| Ok(reader.kinds()))?;
         if kinds.len() != 1 {
-            self.put(reader);
             let text = "batches of several kinds are no one stream; ask for one of kinds";
             return Err(PyValueError::new_err(text));
         }
-        let first = next(py, &mut reader, &self.progress)?.map(|batch| batch.rows);
+        let first = next(py, &self.reader, &self.progress)?.map(|batch| batch.rows);
+        let taken = || ClosedError::new_err("the batches were taken by another thread");
+        let reader = self.reader.take(py).ok_or_else(taken)?;
         let schema = match &first {
             Some(rows) => rows.schema(),
             None => reader.schema(kinds[0]).unwrap_or_else(arrow_schema::Schema::empty).into(),

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod events;
 mod extract;
+mod handle;
 mod numbers;
 mod table;
 

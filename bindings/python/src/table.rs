@@ -11,7 +11,7 @@ use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{DataType, Schema};
 use gapless_research::ExtractError;
 use gapless_research::rows::interleaved;
-use pyo3::exceptions::{PyKeyError, PyTypeError};
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
@@ -20,6 +20,13 @@ pub const SCHEMA: &std::ffi::CStr = c"arrow_schema";
 const ARRAY: &std::ffi::CStr = c"arrow_array";
 pub const STREAM: &std::ffi::CStr = c"arrow_array_stream";
 
+/// Immutable rows of one kind, as columns.
+///
+/// Arrow reads them without a copy (``pl.DataFrame``, ``pa.table``, ``pa.record_batch``, duckdb),
+/// and so does numpy column by column: ``table["bid_price"]`` is a read-only view. In Arrow, times
+/// are ``timestamp[ns, UTC]``, words dictionaries, absent values null; numpy sees times as int64
+/// ns, words as int32 codes into ``categories``, absent integers as the smallest int64. May be
+/// used from any thread, pickled and copied.
 #[pyclass(module = "gapless", frozen)]
 pub struct Table {
     pub kind: &'static str,
@@ -124,6 +131,7 @@ fn array(py: Python<'_>, memory: Memory) -> PyResult<Bound<'_, PyAny>> {
 
 #[pymethods]
 impl Table {
+    /// ``"books"``, ``"deltas"``, ``"trades"``, ``"liquidations"``, ``"funding"``, ``"states"``.
     #[getter]
     fn kind(&self) -> &'static str {
         self.kind
@@ -133,27 +141,32 @@ impl Table {
         self.rows.num_rows()
     }
 
+    /// Names of the columns.
     #[getter]
     fn columns(&self) -> Vec<String> {
         self.rows.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
+    /// Bytes of memory.
     #[getter]
     fn nbytes(&self) -> usize {
         self.rows.get_array_memory_size()
     }
 
+    /// Decimals of a column of integer prices or sizes; None for another. Raises KeyError.
     fn scale(&self, name: &str) -> PyResult<Option<u8>> {
         let at = self.index(name)?;
         let schema = self.rows.schema();
         Ok(schema.field(at).metadata().get("scale").and_then(|scale| scale.parse().ok()))
     }
 
+    /// Unit of a column; None where it has none. Raises KeyError.
     fn unit(&self, name: &str) -> PyResult<Option<String>> {
         let at = self.index(name)?;
         Ok(self.rows.schema().field(at).metadata().get("unit").cloned())
     }
 
+    /// The words behind the codes of a column. Raises TypeError for a column without words.
     fn categories(&self, name: &str) -> PyResult<Vec<String>> {
         let column = self.rows.column(self.index(name)?);
         let words = column.as_dictionary_opt::<Int32Type>();
@@ -163,6 +176,9 @@ impl Table {
         Ok(words.iter().flatten().map(str::to_owned).collect())
     }
 
+    /// A column in place: read-only int64, float64 or int32 (codes), shape (rows,).
+    ///
+    /// Raises KeyError; TypeError for text and decimal128, which only Arrow has.
     fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         let at = self.index(name)?;
         let kind = self.rows.column(at).data_type().clone();
@@ -174,6 +190,9 @@ impl Table {
         array(py, Memory { column, rows: Vec::new(), count: 0, fields: Vec::new() })
     }
 
+    /// The rows as a read-only structured array, shape (rows,), packed, little-endian.
+    ///
+    /// The columns are written side by side once; text and decimal128 are left out.
     fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (rows, fields) = py.detach(|| interleaved(&self.rows));
         let count = self.rows.num_rows();
@@ -187,11 +206,15 @@ impl Table {
         dtype: Option<Bound<'py, PyAny>>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        // The rows are written anew each time: that is a copy already.
-        let _ = copy;
+        if copy == Some(false) {
+            let text = "rows are written side by side first: a table is no array without a copy";
+            return Err(PyValueError::new_err(text));
+        }
         let rows = self.to_numpy(py)?;
         match dtype {
             Some(dtype) => rows.call_method1("astype", (dtype,)),
+            // Who asks for a copy may write into it.
+            None if copy == Some(true) => rows.call_method0("copy"),
             None => Ok(rows),
         }
     }

@@ -50,6 +50,12 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
 
 
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in an interpreter of its own."""
+    line = [sys.executable, "-c", code]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+
+
 def reports(path: Path) -> list[dict[str, Any]]:
     """What the command says of every book of a recording."""
     done = command("replay", "--json", str(path))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import pickle
+import signal
 import subprocess
 import sys
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from captures import captures, command, read, reports
+from captures import captures, command, python, read, reports
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -285,7 +287,14 @@ def test_the_command_is_in_the_wheel() -> None:
     assert command("verify", "no/such/file").returncode == 1
 
 
+def test_an_interrupt_ends_the_command() -> None:
+    line = [sys.executable, "-m", "gapless", "demo", "--seconds", "120"]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in (-signal.SIGINT, 130)
+
+
 def test_importing_starts_no_thread() -> None:
-    code = "import os, gapless; print(len(os.listdir('/proc/self/task')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "1"
+    assert python("import os, gapless; print(len(os.listdir('/proc/self/task')))").stdout == "1\n"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-import subprocess
-import sys
 import threading
 import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from captures import SAMPLES
+from captures import SAMPLES, python
 from exchanges import config, exchanges, truth
 
 import gapless
@@ -242,11 +240,6 @@ def test_handles_and_events_are_not_pickled() -> None:
         gapless.Trade()  # type: ignore[call-arg]
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-c", code]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
-
-
 def test_a_child_of_a_fork_is_told_and_ends_well() -> None:
     code = f"""
 import os, gapless, warnings
@@ -275,7 +268,7 @@ engine.close()
 assert called
 print("both")
 """
-    done = run(code)
+    done = python(code)
     assert done.stdout == "both\n", done.stderr
 
 
@@ -301,7 +294,7 @@ time.sleep(0.3)
 print("end")
 """
     begun = time.monotonic()
-    done = run(code)
+    done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
     assert time.monotonic() - begun < 20
 

@@ -22,7 +22,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from captures import SAMPLES, captures, reports
+from captures import SAMPLES, captures, python, reports
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -344,6 +344,12 @@ def test_a_value_that_does_not_fit_is_told_with_what_to_do() -> None:
         list(gapless.replay(ONE, kinds="books", price_scale=0))
 
 
+def test_parquet_that_fails_leaves_nothing_half_written(tmp_path: Path) -> None:
+    with pytest.raises(gapless.ScaleError):
+        gapless.to_parquet(ONE, tmp_path, kinds=["trades", "books"], price_scale=0, batch_rows=50)
+    assert not list(tmp_path.rglob("*.unfinished"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -391,6 +397,11 @@ def test_what_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:
     with pytest.warns(RuntimeWarning, match="broken.cap.zst"):
         table = gapless.books([broken, ONE], errors="warn")
     assert len(table) == len(gapless.books(ONE))
+    with pytest.warns(RuntimeWarning, match="broken.cap.zst") as told:
+        gapless.to_parquet([broken, ONE], tmp_path, kinds="books", errors="warn")
+    assert [warning.filename for warning in told] == [__file__]
+    batches = gapless.replay([broken, ONE], errors="warn")
+    assert sum(map(len, batches)) > 0 and "broken.cap.zst" in batches.skipped[0]
 
 
 @settings(max_examples=60, deadline=None)
@@ -439,6 +450,94 @@ def test_closed_batches_say_so_and_threads_are_told_apart() -> None:
         next(batches)
     with pytest.raises(gapless.ClosedError):
         _ = batches.progress
+
+
+def test_threads_that_share_batches_take_each_once() -> None:
+    batches = gapless.replay(ONE, kinds="deltas", numbers="float", batch_rows=200)
+    taken: list[int] = []
+
+    def take() -> None:
+        for batch in batches:
+            taken.append(len(batch))
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == len(gapless.deltas(ONE)) and len(taken) > 3
+
+
+def test_closing_ends_the_loop_of_another_thread(tmp_path: Path) -> None:
+    batches = gapless.replay(copies(tmp_path, 500), kinds="books", depth=50)
+    ended: list[BaseException] = []
+
+    def take() -> None:
+        try:
+            for _ in batches:
+                pass
+        except gapless.ClosedError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    time.sleep(0.3)
+    batches.close()
+    thread.join(20)
+    assert len(ended) == 1 and not thread.is_alive()
+
+
+def test_a_child_of_a_fork_has_no_batches(tmp_path: Path) -> None:
+    copies(tmp_path, 50)
+    done = python(f"""
+import gapless, os, warnings
+warnings.simplefilter("ignore")
+batches = gapless.replay({str(tmp_path)!r}, kinds="books", numbers="float", batch_rows=100)
+next(batches)
+child = os.fork()
+if child == 0:
+    try:
+        next(batches)
+    except gapless.ClosedError as error:
+        assert "forked" in str(error)
+        assert len(gapless.books({str(ONE)!r})) > 0
+        raise SystemExit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert sum(1 for _ in batches) > 0
+print("both")
+""")
+    assert done.stdout == "both\n", done.stderr
+
+
+def test_batches_that_hold_themselves_are_let_go(tmp_path: Path) -> None:
+    copies(tmp_path, 500)
+    done = python(f"""
+import gapless, gc, os, time
+def begin():
+    known = []
+    def told(read, total):
+        known[0].progress
+    words = {{"kinds": "books", "numbers": "float", "batch_rows": 100}}
+    known.append(gapless.replay({str(tmp_path)!r}, progress=told, **words))
+    next(known[0])
+begin()
+gc.collect()
+deadline = time.monotonic() + 20
+while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < deadline:
+    time.sleep(0.05)
+print(len(os.listdir("/proc/self/task")))
+""")
+    assert done.stdout == "1\n", done.stdout + done.stderr
+
+
+def test_an_array_of_a_table_is_a_copy_where_one_is_asked_for() -> None:
+    table = gapless.books(ONE)
+    rows = np.array(table)
+    rows["bid_price"][0] = 1
+    assert table["bid_price"][0] != 1
+    assert not np.asarray(table).flags.writeable
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(table, copy=False)
 
 
 def test_many_threads_may_extract_at_once() -> None:

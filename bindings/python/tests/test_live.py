@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from captures import SAMPLES, reports
+from captures import SAMPLES, python, reports
 
 import gapless
 
@@ -82,6 +82,16 @@ def test_a_running_loop_goes_on_while_updates_are_awaited() -> None:
 
     beats, versions = asyncio.run(main())
     assert versions == 5 and beats > 5
+
+
+def test_updates_end_with_the_engine() -> None:
+    async def main() -> int:
+        with gapless.Engine(FAST) as engine:
+            assert engine.join(30)
+            book = engine.book(names()[0])
+        return len([version async for version in gapless.updates(book)])
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) <= 1
 
 
 def test_readers_of_many_threads_see_whole_books() -> None:
@@ -173,7 +183,7 @@ assert engine.books()
 engine.close()
 print("both")
 """
-    done = run(code)
+    done = python(code)
     assert done.stdout == "both\n", done.stderr
 
 
@@ -181,13 +191,21 @@ print("both")
 def test_an_interpreter_that_exits_leaves_no_engine_behind(leave: str) -> None:
     code = f"import gapless\nengine = gapless.Engine({SLOW!r})\nengine.start()\n{leave}\n"
     begun = time.monotonic()
-    assert run(code).returncode == 0
+    assert python(code).returncode == 0
     assert time.monotonic() - begun < 20
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-c", code]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+def test_a_timeout_is_a_number_of_seconds() -> None:
+    with gapless.Engine(FAST) as engine:
+        assert engine.join(30)
+        book = engine.book(names()[0])
+        nan = float("nan")
+        waits = (lambda: engine.join(nan), lambda: engine.book(names()[0], timeout=nan))
+        for wait in (*waits, lambda: book.wait(0, nan), lambda: engine.events().get(nan)):
+            with pytest.raises(ValueError, match="number of seconds"):
+                wait()
+        assert book.wait(book.version, -1) is None
+        assert engine.book(names()[0], timeout=float("inf")).name == book.name
 
 
 def test_an_interrupt_ends_a_wait() -> None:
@@ -200,4 +218,4 @@ with gapless.Engine({SLOW!r}) as engine:
     except KeyboardInterrupt:
         print("interrupted")
 """
-    assert run(code).stdout == "interrupted\n"
+    assert python(code).stdout == "interrupted\n"

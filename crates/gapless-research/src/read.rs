@@ -91,6 +91,20 @@ pub struct Reader {
 /// Scales of integers that the first batch has fixed for all threads.
 type Scales = Arc<Mutex<BTreeMap<(TableKind, String), u8>>>;
 
+/// Tells the reader of a thread that panics: without it the end of the thread would pass for the
+/// end of its inputs.
+struct Alarm(Sender<Sent>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = "a thread that read inputs ended by a panic; rows of it are missing";
+            // Nobody may be there to be told.
+            let _ = self.0.send(Sent::Failed(ExtractError::Table(text.to_owned())));
+        }
+    }
+}
+
 /// What every thread has.
 struct Worker {
     options: Options,
@@ -162,6 +176,7 @@ impl Reader {
             std::thread::Builder::new()
                 .name("gapless-extract".to_owned())
                 .spawn(move || {
+                    let _alarm = Alarm(worker.to.clone());
                     while let Some((first, inputs)) = lock(&parts).next() {
                         if !worker.read(first, inputs) {
                             return;
@@ -413,5 +428,21 @@ impl Worker {
             table.raise(&name, agreed)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_is_not_taken_for_the_end() {
+        let (to, from) = bounded(1);
+        let thread = std::thread::spawn(move || {
+            let _alarm = Alarm(to);
+            panic!("meant");
+        });
+        assert!(thread.join().is_err());
+        assert!(matches!(from.recv(), Ok(Sent::Failed(_))));
     }
 }

@@ -35,7 +35,8 @@ class Cut(TypedDict, total=False):
     ``start`` on, before ``end``; ns since the epoch, RFC 3339 or a datetime with a time zone.
     ``venue``: of inputs that do not tell theirs. ``progress``: True shows a bar (needs tqdm), or is
     called with (bytes read, bytes in all or None). ``threads``: 0 is one for each core. ``errors``:
-    what cannot be read raises InputError, or is passed over with a warning.
+    what cannot be read raises InputError, or is passed over with a warning; of batches it is listed
+    by ``Batches.skipped``.
     """
 
     symbols: str | Iterable[str]
@@ -199,7 +200,9 @@ def to_parquet(
     with _bar(given["progress"]) as report:
         given["progress"] = report
         place = os.fspath(folder), name
-        return _gapless._to_parquet(_listed(kinds), _paths(paths), *place, _given(given))
+        files, skipped = _gapless._to_parquet(_listed(kinds), _paths(paths), *place, _given(given))
+    _warn(skipped)
+    return files
 
 
 def _table(kind: Kind, paths: Paths, known: type, words: Mapping[str, Any]) -> Table:
@@ -207,9 +210,14 @@ def _table(kind: Kind, paths: Paths, known: type, words: Mapping[str, Any]) -> T
     with _bar(given["progress"]) as report:
         given["progress"] = report
         table, skipped = _gapless._extract(kind, _paths(paths), _given(given))
-    for error in skipped:
-        warnings.warn(error, RuntimeWarning, stacklevel=3)
+    _warn(skipped, stacklevel=4)
     return table
+
+
+def _warn(skipped: Iterable[str], stacklevel: int = 3) -> None:
+    """Says what could not be read, to the caller of the public function."""
+    for error in skipped:
+        warnings.warn(error, RuntimeWarning, stacklevel=stacklevel)
 
 
 def _words(known: type, words: Mapping[str, Any]) -> dict[str, Any]:

@@ -201,9 +201,9 @@ class Table:
 
     Arrow reads them without a copy (``pl.DataFrame``, ``pa.table``, ``pa.record_batch``, duckdb),
     and so does numpy column by column: ``table["bid_price"]`` is a read-only view. In Arrow, times
-    are ``timestamp[ns, UTC]``, words dictionaries, absent values null; numpy sees times as int64 ns,
-    words as int32 codes into ``categories``, absent integers as the smallest int64. May be used from
-    any thread, pickled and copied.
+    are ``timestamp[ns, UTC]``, words dictionaries, absent values null; numpy sees times as int64
+    ns, words as int32 codes into ``categories``, absent integers as the smallest int64. May be
+    used from any thread, pickled and copied.
     """
 
     @property
@@ -243,8 +243,9 @@ class Batches:
     """The batches of ``gapless.replay``, read ahead by threads of their own.
 
     An iterator of ``Table``s and, where they are of one kind, an Arrow stream of those that are
-    left. Waiting releases the interpreter, and Ctrl-C ends it. One thread at a time may take
-    batches; ``close()``, leaving the ``with`` block or forgetting it ends the threads.
+    left; who is given that has them all, and Ctrl-C ends it only when they are read. Else waiting
+    can be interrupted, and releases the interpreter. Several threads may take batches, each other
+    ones; ``close()``, leaving the ``with`` block or forgetting it ends the threads.
     """
 
     def __iter__(self) -> Iterator[Table]: ...
@@ -500,7 +501,7 @@ def _extract(
 def _batches(kinds: Sequence[str], paths: Sequence[str], words: dict[str, Any]) -> Batches: ...
 def _to_parquet(
     kinds: Sequence[str], paths: Sequence[str], folder: str, name: str, words: dict[str, Any]
-) -> list[tuple[Path, int]]: ...
+) -> tuple[list[tuple[Path, int]], list[str]]: ...
 def _cleansing(
     times: npt.NDArray[np.int64],
     sells: npt.NDArray[np.bool_],

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from gapless import _gapless
-from gapless._gapless import ClosedError, Event, Reader
+from gapless._gapless import ClosedError, EngineError, Event, Reader
 from gapless._types import BookInfo, Lost, SourceStatus
 
 Topic: TypeAlias = Literal["trades", "liquidations", "funding", "states", "updates"]
@@ -302,13 +302,15 @@ def _exit() -> None:
 async def updates(reader: Reader[Any], /, *, timeout: float | None = None) -> AsyncIterator[int]:
     """The versions of a book as they are published, the latest each time, for ``async for``.
 
-    Ends after ``timeout`` seconds without one.
+    Ends after ``timeout`` seconds without one, and once the engine has closed the book.
     """
     loop = asyncio.get_running_loop()
     seen, quiet = 0, 0.0
     while timeout is None or quiet < timeout:
         version = await loop.run_in_executor(None, reader.wait, seen, _LOOK)
         if version is None:
+            if reader.reason == "closed":
+                return
             quiet += _LOOK
             continue
         seen, quiet = version, 0.0
@@ -326,9 +328,16 @@ def attach(
 
     Linux only. Raises EngineError where there is no such book, or several.
     """
+    _linux()
     return _gapless._attach(book, os.fspath(folder), numbers)
 
 
 def shared(*, folder: str | os.PathLike[str] = "/dev/shm") -> list[str]:
-    """Names of the books that engines of this machine share. Linux only."""
+    """Names of the books that engines of this machine share. Linux only; raises EngineError."""
+    _linux()
     return _gapless._shared(os.fspath(folder))
+
+
+def _linux() -> None:
+    if not hasattr(_gapless, "_attach"):
+        raise EngineError("books are shared between processes on Linux only")
