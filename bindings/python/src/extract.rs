@@ -167,7 +167,10 @@ pub fn _extract(
     Ok((Table { kind: kind.name(), rows }, skipped))
 }
 
-/// Parquet files below a folder: their paths and rows, and what was passed over.
+/// Files that were written, and their rows.
+type Files = Vec<(PathBuf, u64)>;
+
+/// Parquet files below a folder, and what was passed over.
 #[pyfunction]
 pub fn _to_parquet(
     py: Python<'_>,
@@ -176,7 +179,7 @@ pub fn _to_parquet(
     folder: PathBuf,
     name: String,
     words: &Bound<'_, PyDict>,
-) -> PyResult<(Vec<(PathBuf, u64)>, Vec<String>)> {
+) -> PyResult<(Files, Vec<String>)> {
     let (options, reading) = options(kinds, words)?;
     let progress: Option<Py<PyAny>> = item(words, "progress")?;
     let (mut interrupted, mut skipped) = (None, Vec::new());
