@@ -10,6 +10,7 @@ use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::command::ConnId;
 use crate::feed::renewals::Anew;
+use crate::quarantine::Quarantine;
 use crate::rng::Rng;
 use crate::source::TopicConfig;
 use gapless_venues::books::BookId;
@@ -107,7 +108,7 @@ pub(crate) struct Connection {
     /// It is to take over from the other of its pair.
     pub is_standby: bool,
     /// Topics that the venue refused.
-    pub refused: Vec<bool>,
+    pub quarantine: Quarantine,
     /// Books whose topics are to be unsubscribed and subscribed.
     pub renew: Vec<BookId>,
     /// What was opened for such books where nothing can be unsubscribed.
@@ -139,12 +140,14 @@ pub(crate) struct Connection {
     /// No request before.
     hold_until: i64,
     later: Backoff,
+    /// The request for a topic that was refused, and that topic.
+    probing: Option<(u64, usize)>,
 }
 
 impl Connection {
     pub fn new(place: u32, wanted: Wanted, session: AnySession, live: &Live) -> Self {
         Self {
-            refused: vec![false; wanted.topics.len()],
+            quarantine: Quarantine::new(wanted.topics.len()),
             wanted,
             session,
             phase: Phase::Idle,
@@ -173,6 +176,7 @@ impl Connection {
             longest: 0,
             hold_until: i64::MIN,
             later: Backoff::default(),
+            probing: None,
         }
     }
 
@@ -213,6 +217,8 @@ impl Connection {
         self.outbox.clear();
         self.pending.clear();
         self.renew.clear();
+        self.probing = None;
+        self.quarantine.hasten(now);
     }
 
     /// Whether it has no socket: everything is asked for.
@@ -262,16 +268,52 @@ impl Connection {
 
     /// Queues requests for these topics; those that were refused are left out.
     pub fn subscribe(&mut self, which: &[usize]) {
+        let wanted = which.iter().filter(|at| !self.quarantine.holds(**at));
+        let wanted: Vec<usize> = wanted.copied().collect();
+        self.request(&wanted);
+    }
+
+    fn request(&mut self, which: &[usize]) {
         let topics = Arc::clone(&self.wanted.topics);
-        let wanted = which.iter().filter(|at| self.refused.get(**at) == Some(&false));
         let topics: Vec<Topic<'_>> =
-            wanted.filter_map(|at| topics.get(*at)).map(TopicConfig::topic).collect();
+            which.iter().filter_map(|at| topics.get(*at)).map(TopicConfig::topic).collect();
         if topics.is_empty() {
             return;
         }
         let first = self.session.next_id();
         let requests = self.session.subscribe(&topics);
         self.queue(first, requests);
+    }
+
+    /// Asks again for a topic that was refused, once nothing else is to be asked for: one at a
+    /// time, so that another refusal is about nothing else.
+    pub fn probe(&mut self, now: i64) {
+        if !self.outbox.is_empty() || !self.pending.is_empty() || now < self.hold_until {
+            return;
+        }
+        if let Some(topic) = self.quarantine.due(now) {
+            self.quarantine.put_off(topic, now);
+            self.probing = Some((self.session.next_id(), topic));
+            self.request(&[topic]);
+        }
+    }
+
+    /// A topic is not to be had: what is still said of the last question for it says nothing.
+    pub fn refuse(&mut self, topic: usize, now: i64, rng: &mut Rng) {
+        self.quarantine.add(topic, now, rng);
+        self.probing = self.probing.filter(|(_, probed)| *probed != topic);
+    }
+
+    /// Queues requests for either half of these topics.
+    pub fn subscribe_halves(&mut self, which: &[usize]) {
+        let (one, other) = which.split_at(which.len() / 2);
+        self.subscribe(one);
+        self.subscribe(other);
+    }
+
+    /// The question for a topic that was refused was put off.
+    pub const fn forget_probe(&mut self) {
+        self.probing = None;
     }
 
     /// Queues what makes the subscriptions of these topics anew. `false`: the venue has no way to
@@ -344,12 +386,6 @@ impl Connection {
         }
     }
 
-    /// Topics that the venue refused.
-    pub fn refused_topics(&self) -> Vec<usize> {
-        let refused = self.refused.iter().enumerate().filter(|(_, no)| **no);
-        refused.map(|(topic, _)| topic).collect()
-    }
-
     /// The next request that may be sent now.
     pub fn next_request(&mut self, now: i64) -> Option<Request> {
         self.outbox.front()?;
@@ -381,8 +417,8 @@ impl Connection {
         self.sends.ready(now, 1).max(self.subscribes.ready(now, 1)).max(self.hold_until)
     }
 
-    /// A request was answered.
-    pub fn acked(&mut self, id: Option<u64>) {
+    /// A request was answered. The topic that is to be had again, if it asked for one.
+    pub fn acked(&mut self, id: Option<u64>) -> Option<usize> {
         let found = self.pending.iter().position(|pending| Some(pending.id) == id);
         // Where an answer names no request it is that of the first.
         let at = found.or(if id.is_none() { Some(0) } else { None });
@@ -391,6 +427,19 @@ impl Connection {
             self.later.healed();
         }
         self.pending.retain(|pending| pending.left > 0);
+        self.probed()
+    }
+
+    /// The topic that was asked for again, once its request waits for no answer.
+    pub fn probed(&mut self) -> Option<usize> {
+        let (id, topic) = self.probing?;
+        let waits = self.pending.iter().any(|pending| pending.id == id)
+            || self.outbox.iter().any(|request| request.id == id);
+        if waits {
+            return None;
+        }
+        self.probing = None;
+        self.quarantine.release(topic).then_some(topic)
     }
 
     /// A request was refused: which one. Requests are answered in their order.
@@ -406,9 +455,16 @@ impl Connection {
     }
 
     /// Whether a request has had no answer for too long, or too many wait.
-    pub fn is_unanswered(&self, now: i64) -> bool {
-        self.outbox.len() > OUTBOX_MAX
-            || self.pending.iter().any(|p| now.saturating_sub(p.since) >= ACK_NS_MAX)
+    pub fn is_unanswered(&mut self, now: i64) -> bool {
+        let late = |pending: &Pending| now.saturating_sub(pending.since) >= ACK_NS_MAX;
+        if let Some((id, _)) = self.probing
+            && self.pending.iter().any(|pending| pending.id == id && late(pending))
+        {
+            // Nothing was lost: it was refused before, and is asked for again in its time.
+            self.probing = None;
+            self.pending.retain(|pending| pending.id != id);
+        }
+        self.outbox.len() > OUTBOX_MAX || self.pending.iter().any(late)
     }
 
     /// Whether a ping is due.

@@ -38,6 +38,9 @@ use std::sync::Arc;
 /// Time between two looks at timers that need not be exact, ns.
 pub const COARSE_NS: i64 = 100_000_000;
 
+/// Wait after an upgrade that a firewall refused, ns.
+pub const FIREWALL_NS: i64 = 600_000_000_000;
+
 /// Why a source cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -360,7 +363,7 @@ impl Feed {
     }
 
     fn status_of(&self, place: &Connection) -> ConnectionStatus {
-        let topics = place.wanted.topics.iter().zip(&place.refused);
+        let refused = place.quarantine.all().filter_map(|at| place.wanted.topics.get(at));
         ConnectionStatus {
             line: self.config.lines.get(place.wanted.line).map_or("", |l| &l.name).to_owned(),
             url: place.wanted.shown.clone(),
@@ -369,7 +372,7 @@ impl Feed {
             failures: place.backoff.failures(),
             last_why: place.last_why.clone(),
             is_standby: place.is_standby,
-            refused: topics.filter(|(_, no)| **no).map(|(topic, _)| topic.clone()).collect(),
+            refused: refused.cloned().collect(),
             data_ns: place.data_ns(),
         }
     }
@@ -390,6 +393,9 @@ impl Feed {
             place.session.connect(&url, tap);
             place.subscribe_all();
         });
+        if self.config.lines.len() > 1 {
+            self.forgive_others(conn.place, watcher);
+        }
         self.subscribe_beside(conn.place, now);
         self.next_coarse = self.next_coarse.min(now.saturating_add(COARSE_NS));
         self.act(conn.place, now, watcher);
@@ -454,11 +460,20 @@ impl Feed {
         let named = |s: Option<u64>| {
             s.map(|s| i64::try_from(s).unwrap_or(second).min(second) * 1_000_000_000)
         };
+        let has_key = has_key(&self.config, self.key.as_ref());
         let Some(place) = self.places.get_mut(conn.place as usize) else { return };
         let wait = match why {
             // Unless it was the key of before that was refused.
-            Why::Refused { status: 401 | 403, .. } if place.key_no == self.key_no => {
+            Why::Refused { status: 401, .. } if place.key_no == self.key_no => {
                 return self.fail(conn.place, watcher);
+            }
+            Why::Refused { status: 403, .. } if has_key && place.key_no == self.key_no => {
+                return self.fail(conn.place, watcher);
+            }
+            // Nobody was to be told by a key: a firewall's answer to too many requests.
+            Why::Refused { status: 403, retry_after_s } if !has_key => {
+                let named = named(*retry_after_s).unwrap_or(FIREWALL_NS).max(FIREWALL_NS);
+                place.backoff.refused(Some(named), &mut self.rng)
             }
             Why::Refused { status: 418 | 429, retry_after_s } => {
                 self.fetches.gate().lock().ban(now, named(*retry_after_s));
@@ -674,6 +689,9 @@ impl Feed {
         if is_old {
             self.replace(at, now);
         }
+        if let Some(place) = self.places.get_mut(at as usize).filter(|place| place.is_open()) {
+            place.probe(now);
+        }
         self.poll(at, now);
         self.hand_over(at, since, now, watcher);
     }
@@ -706,8 +724,9 @@ impl Feed {
                 }
             }
             Deed::Acked(id) => {
-                if let Some(place) = self.places.get_mut(at as usize) {
-                    place.acked(id);
+                let place = self.places.get_mut(at as usize);
+                if let Some(topic) = place.and_then(|place| place.acked(id)) {
+                    self.grant_topic(at, topic, watcher);
                 }
             }
             Deed::Refused { id, code, message } => {
@@ -749,6 +768,10 @@ impl Feed {
             watcher.wire(now, &Wire::Sent(&request.text));
             self.out.push_back(Command::Send { conn: place.conn(), text: request.text });
         }
+        // Where nobody answers, what was sent is all that there is.
+        if let Some(topic) = place.probed() {
+            self.grant_topic(at, topic, watcher);
+        }
     }
 }
 
@@ -784,6 +807,11 @@ fn authorized(
     with_key(config.flavour.socket_auth, config, key, wanted.url.clone(), wanted.headers.clone())
 }
 
+/// Whether a key is sent.
+fn has_key(config: &SourceConfig, key: Option<&Secret>) -> bool {
+    key.is_some() && config.venue == VenueId::Relay
+}
+
 fn with_key(
     auth: gapless_venues::relay::Auth,
     config: &SourceConfig,
@@ -792,7 +820,7 @@ fn with_key(
     mut headers: Vec<(String, String)>,
 ) -> (String, Vec<(String, String)>) {
     use gapless_venues::relay::Auth;
-    let Some(key) = key.filter(|_| config.venue == VenueId::Relay) else { return (url, headers) };
+    let Some(key) = key.filter(|_| has_key(config, key)) else { return (url, headers) };
     match auth {
         Auth::Bearer => {
             headers.push(("Authorization".to_owned(), format!("Bearer {}", key.expose())))

@@ -24,6 +24,7 @@ pub mod feed;
 mod fetches;
 pub mod gate;
 pub mod net;
+pub mod quarantine;
 pub mod rng;
 pub mod source;
 mod tap;

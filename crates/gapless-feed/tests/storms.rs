@@ -162,33 +162,6 @@ fn a_close_that_was_asked_for_is_not_forgotten_when_the_user_stops() {
 }
 
 #[test]
-fn a_refused_topic_stays_refused_when_the_connection_comes_again() {
-    let mut rig = Rig::new(spot(&["AAAUSDT", "BADUSDT"]));
-    let conn = rig.connect();
-    rig.frame(conn, r#"{"code":2,"msg":"Invalid request","id":1}"#);
-    rig.run(2 * S);
-    rig.frame(conn, r#"{"result":null,"id":2}"#);
-    rig.frame(conn, r#"{"code":2,"msg":"Invalid request","id":3}"#);
-    assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
-    rig.lose(conn, &Why::Closed(None));
-    assert_eq!(rig.state("AAAUSDT"), (State::Syncing, Reason::Disconnected));
-    assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
-    let _ = rig.accept();
-    assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
-    assert!(!rig.sent.last().unwrap().contains("badusdt"));
-}
-
-#[test]
-fn a_connection_with_nothing_left_to_subscribe_is_not_opened_for_ever() {
-    let mut rig = Rig::new(spot(&["BADUSDT"]));
-    let conn = rig.connect();
-    rig.frame(conn, r#"{"code":2,"msg":"Invalid request","id":1}"#);
-    rig.run(600 * S);
-    assert_eq!((rig.urls.len(), rig.closed.as_slice()), (1, [conn].as_slice()));
-    assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
-}
-
-#[test]
 fn who_is_told_to_come_later_does_not_ask_at_once() {
     let mut rig = Rig::new(source(VenueId::Deribit, "book", &["BTC-PERPETUAL"]));
     let conn = rig.connect();

@@ -404,22 +404,38 @@ fn a_book_that_was_lost_where_nothing_can_be_unsubscribed_heals_and_costs_no_oth
 }
 
 #[test]
-fn a_book_that_is_refused_over_http_is_asked_for_once() {
+fn a_book_that_is_refused_over_http_is_asked_for_ever_more_rarely() {
     let mut rig = Rig::new(rig::spot(&["BADUSDT"]));
     let conn = rig.connect();
     rig.frame(conn, r#"{"result":null,"id":1}"#);
     rig.frame(conn, &rig::delta("BADUSDT", 95, 101));
     rig.answer(400, &[], r#"{"code":-1121,"msg":"Invalid symbol."}"#);
     assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
-    for second in 0..300 {
+    for second in 0..7_200 {
         rig.run(S);
         rig.frame(conn, &rig::delta("BADUSDT", 102 + second, 102 + second));
+        rig.answer(400, &[], r#"{"code":-1121,"msg":"Invalid symbol."}"#);
+        assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
+        assert!(second >= 299 || rig.fetches_made == 1, "{second}");
     }
-    assert_eq!((rig.fetches_made, rig.closed.len()), (1, 0));
+    // After 5, 10, 20, 40 minutes.
+    assert_eq!((rig.fetches_made, rig.closed.len()), (5, 0));
+    while rig.fetch_urls().is_empty() {
+        rig.run(S);
+        rig.frame(conn, &rig::delta("BADUSDT", 8_000, 8_000));
+    }
+    rig.answer(200, &[], &rig::SNAPSHOT.replace("100", "8000"));
+    rig.frame(conn, &rig::delta("BADUSDT", 8_001, 8_001));
+    assert_eq!(rig.state("BADUSDT").0, State::Live, "it was listed again");
+    rig.frame(conn, &rig::delta("BADUSDT", 8_003, 8_003));
+    rig.run(3 * S);
+    rig.answer(400, &[], r#"{"code":-1121,"msg":"Invalid symbol."}"#);
+    assert_eq!(rig.state("BADUSDT"), (State::Failed, Reason::Refused));
+    let made = rig.fetches_made;
     rig.lose(conn, &Why::Closed(None));
     let conn = rig.accept();
-    rig.frame(conn, &rig::delta("BADUSDT", 500, 500));
-    assert_eq!(rig.fetches_made, 2, "a new connection may have it");
+    rig.frame(conn, &rig::delta("BADUSDT", 9_000, 9_000));
+    assert_eq!(rig.fetches_made, made + 1, "a new connection may have it");
 }
 
 #[test]

@@ -81,8 +81,10 @@ impl Live {
 /// What a refused request means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// One of its topics is not to be had.
+    /// One of its topics is not to be had: the venue says so.
     Topic,
+    /// Nothing tells whether it is for one of its topics or will pass.
+    Unknown,
     /// It came too early: the same may be granted later.
     Later,
     /// The credentials are refused.
@@ -130,7 +132,7 @@ pub trait Wiring {
     /// What a refusal means, by its code and words as they stand in the message.
     fn refusal(&self, code: &str, words: &str) -> Refusal {
         let _ = (code, words);
-        Refusal::Topic
+        Refusal::Unknown
     }
 
     /// Name of a topic's channel in events, where that can be told before any came.

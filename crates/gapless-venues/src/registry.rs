@@ -185,6 +185,16 @@ macro_rules! venues {
                 match self { $(Self::$id(session) => session.fail(which, reason, handler)),* }
             }
 
+            /// See [`Session::forgive`].
+            pub fn forgive<H: Handler>(
+                &mut self,
+                which: impl Fn(&BookEntry) -> bool,
+                reason: Reason,
+                handler: &mut H,
+            ) {
+                match self { $(Self::$id(session) => session.forgive(which, reason, handler)),* }
+            }
+
             /// What a driver asks of the venue.
             #[must_use]
             pub fn wiring(&self) -> &dyn Wiring {

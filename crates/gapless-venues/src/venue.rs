@@ -93,6 +93,12 @@ impl<'a> HttpAnswer<'a> {
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| *v)
     }
+
+    /// Whether the body is the venue's own, not a page of something between.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        matches!(self.body.trim_ascii_start().first(), Some(b'{' | b'['))
+    }
 }
 
 /// What an HTTP answer means to whoever asks next.
@@ -113,8 +119,20 @@ pub enum RestVerdict {
     },
     /// The credentials are refused: no retry without a person.
     Auth,
-    /// The request is wrong: repeating it is no use.
+    /// The venue says that what was asked for does not exist.
     Refused,
+    /// It failed for a reason that the venue does not say or that may pass: to be asked again, more
+    /// slowly each time; other requests are not concerned.
+    Unclear,
+}
+
+impl RestVerdict {
+    /// What an answer means that no rule of its venue names: if it is the venue's own, one request
+    /// failed; a redirection or a page comes from something between, and so may the next.
+    #[must_use]
+    pub fn unlisted(answer: &HttpAnswer<'_>) -> Self {
+        if answer.is_json() { Self::Unclear } else { Self::Retry { wait_ms: 1_000 } }
+    }
 }
 
 /// How sure a venue is that a URL or frame is its own.
@@ -186,6 +204,13 @@ pub trait Venue: Wiring {
     /// must say the market.
     fn names_market(&self) -> bool {
         false
+    }
+
+    /// The topic that a positive answer is about, where each topic of a request is answered for
+    /// itself (`topics`: raw JSON of what it names).
+    fn granted<'t>(&self, topics: &'t str) -> Option<Topic<'t>> {
+        let _ = topics;
+        None
     }
 
     /// Positions of those requested topics that a positive answer leaves out

@@ -22,12 +22,12 @@ impl Feed {
         let Some(place) = self.places.get(at as usize).filter(|place| !place.is_standby) else {
             return;
         };
-        let (quiet, anew) = (place.quiet, place.anew);
+        let (quiet, anew, quarantine) = (place.quiet, place.anew, place.quarantine.clone());
         if let Some(other) = self.places.get_mut((at ^ 1) as usize)
             && other.phase == Phase::Idle
         {
             other.is_standby = true;
-            (other.quiet, other.anew) = (quiet, anew);
+            (other.quiet, other.anew, other.quarantine) = (quiet, anew, quarantine);
             other.phase = Phase::Waiting(now);
         }
     }

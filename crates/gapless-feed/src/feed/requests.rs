@@ -6,6 +6,7 @@ use crate::backoff::Backoff;
 use crate::command::{Command, FetchId, redacted};
 use crate::connection::Connection;
 use crate::fetches::{Job, Purpose};
+use crate::quarantine::{PROBE_NS_MAX, PROBE_NS_MIN};
 use crate::source::{Secret, SourceConfig, TopicConfig};
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::live::Lost;
@@ -32,7 +33,12 @@ impl Feed {
         }
         let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         match verdict {
-            RestVerdict::Ok => return self.deliver(job, answer.body, now, watcher),
+            RestVerdict::Ok => {
+                if job.body.is_none() && job.backoff.failures() > 0 {
+                    self.grant_job(&job, watcher);
+                }
+                return self.deliver(job, answer, now, watcher);
+            }
             RestVerdict::StopAll { wait_ms } => {
                 self.fetches.gate().lock().ban(now, Some(ns(wait_ms)));
                 self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
@@ -47,9 +53,14 @@ impl Feed {
             RestVerdict::Refused => {
                 self.fetches.gate().lock().answered();
                 self.refuse_job(&job, watcher);
+                if job.body.is_none() && job.purpose != Purpose::Poll {
+                    // A symbol may be listed again, or for the first time.
+                    let wait = PROBE_NS_MIN.saturating_mul(1 << job.backoff.failures().min(10));
+                    self.fetches.again(job, now, wait.min(PROBE_NS_MAX), &mut self.rng);
+                }
             }
             RestVerdict::Retry { wait_ms } => {
-                let is_limit = answer.status == 429 || is_json(answer.body);
+                let is_limit = answer.status == 429 || answer.is_json();
                 let mut gate = self.fetches.gate().lock();
                 match answer.status {
                     ..500 if is_limit && self.config.venue != VenueId::Relay => {
@@ -86,7 +97,14 @@ impl Feed {
     }
 
     /// Gives a body to those who asked for it.
-    fn deliver<W: Watcher>(&mut self, job: Job, body: &[u8], now: i64, watcher: &mut W) {
+    fn deliver<W: Watcher>(
+        &mut self,
+        job: Job,
+        answer: &HttpAnswer<'_>,
+        now: i64,
+        watcher: &mut W,
+    ) {
+        let body = answer.body;
         let url = format!("{}{}", self.rest_base, job.path);
         let mut rejects = 0;
         let mut is_first = true;
@@ -112,7 +130,7 @@ impl Feed {
         let is_read = rejects == 0 || job.body.is_some() || job.purpose == Purpose::Poll;
         if is_read {
             self.fetches.gate().lock().succeeded();
-        } else if is_json(body) {
+        } else if answer.is_json() {
             // One symbol's trouble: the others' books may be had.
             self.counters.fetches_failed += 1;
             self.fetches.gate().lock().answered();
@@ -226,11 +244,6 @@ impl Feed {
             });
         }
     }
-}
-
-/// Whether a body is the venue's own, not a page of something between.
-fn is_json(body: &[u8]) -> bool {
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// A snapshot's path with another depth, where it names one.

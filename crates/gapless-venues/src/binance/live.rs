@@ -3,7 +3,7 @@
 use super::request::sockets;
 use super::rest::used_weight;
 use super::{BinanceCoinm, BinanceSpot, BinanceUs, BinanceUsdm, Dialect, STREAMS_MAX};
-use crate::live::{Acks, Live, Rate, Socket, Wiring};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring};
 use crate::url;
 use crate::venue::{HttpAnswer, Market, Topic};
 
@@ -70,6 +70,16 @@ fn weight(dialect: Dialect, path: &str) -> u32 {
     }
 }
 
+/// Codes below 10 are about the request's form, which one topic's name may break.
+fn refusal(code: &str) -> Refusal {
+    match code {
+        "-1121" => Refusal::Topic,
+        // Too many requests; the service's own trouble.
+        "-1000" | "-1001" | "-1003" | "-1006" | "-1007" | "-1008" | "-1016" => Refusal::Later,
+        _ => Refusal::Unknown,
+    }
+}
+
 macro_rules! wirings {
     ($($venue:ident)*) => {$(
         impl Wiring for $venue {
@@ -87,6 +97,10 @@ macro_rules! wirings {
 
             fn used_weight(&self, answer: &HttpAnswer<'_>) -> Option<u32> {
                 used_weight(answer)
+            }
+
+            fn refusal(&self, code: &str, _: &str) -> Refusal {
+                refusal(code)
             }
 
             /// Events name no speed.

@@ -7,7 +7,7 @@
 use super::books::{Role, picture};
 use super::wire::Frame;
 use super::{control, tickers};
-use crate::scan::Value;
+use crate::scan::{Field, Value};
 use crate::scratch::Scratch;
 use crate::url;
 use crate::venue::{HttpAnswer, RestVerdict};
@@ -79,6 +79,9 @@ fn body<S: EventSink>(
     }
 }
 
+/// No such symbol.
+const INVALID_SYMBOL: i64 = -1121;
+
 /// What a status means. Budgets and bans are per address, so they stop every request.
 pub(super) fn verdict(answer: &HttpAnswer<'_>) -> RestVerdict {
     let named = answer.header("Retry-After").and_then(|text| text.trim().parse::<u64>().ok());
@@ -90,8 +93,13 @@ pub(super) fn verdict(answer: &HttpAnswer<'_>) -> RestVerdict {
         403 => RestVerdict::StopAll { wait_ms: wait(FIREWALL_WAIT_MS) },
         401 => RestVerdict::Auth,
         408 | 500..=599 => RestVerdict::Retry { wait_ms: wait(RETRY_WAIT_MS) },
-        _ => RestVerdict::Refused,
+        400 if code(answer) == Some(INVALID_SYMBOL) => RestVerdict::Refused,
+        _ => RestVerdict::unlisted(answer),
     }
+}
+
+fn code(answer: &HttpAnswer<'_>) -> Option<i64> {
+    Value::frame(answer.body).ok()?.field("code").ok()?.optional_int().ok()?
 }
 
 /// Weight that this address has used in the current minute, as the venue counts it: other
@@ -118,10 +126,23 @@ mod tests {
             (403, RestVerdict::StopAll { wait_ms: 300_000 }),
             (503, RestVerdict::Retry { wait_ms: 1_000 }),
             (401, RestVerdict::Auth),
-            (400, RestVerdict::Refused),
+            (302, RestVerdict::Retry { wait_ms: 1_000 }),
+            (400, RestVerdict::Retry { wait_ms: 1_000 }),
+            (404, RestVerdict::Retry { wait_ms: 1_000 }),
         ] {
             let answer = HttpAnswer { status, ..HttpAnswer::default() };
             assert_eq!(verdict(&answer), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn only_a_symbol_that_the_venue_does_not_know_is_refused() {
+        let of = |status, body: &str| {
+            verdict(&HttpAnswer { status, body: body.as_bytes(), ..HttpAnswer::default() })
+        };
+        let unknown = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
+        assert_eq!(of(400, unknown), RestVerdict::Refused);
+        assert_eq!(of(400, r#"{"code":-1101,"msg":"?"}"#), RestVerdict::Unclear);
+        assert_eq!(of(404, "<html>"), RestVerdict::Retry { wait_ms: 1_000 });
     }
 }

@@ -1,7 +1,7 @@
 //! Addresses and budgets (protocols.md 3.1, 3.2, 3.4).
 
 use super::Bybit;
-use crate::live::{Acks, Live, Rate, Socket, Wiring};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring};
 use crate::venue::{Market, Topic};
 
 /// Characters of all topics of a connection, quotes and commas included.
@@ -45,6 +45,19 @@ impl Wiring for Bybit {
             }
         }
         sockets
+    }
+
+    /// There are words and no codes.
+    fn refusal(&self, _: &str, words: &str) -> Refusal {
+        let words = words.to_ascii_lowercase();
+        let says = |all: &[&str]| all.iter().any(|part| words.contains(part));
+        if says(&["handler not found", "invalid symbol", "topic:"]) {
+            Refusal::Topic
+        } else if says(&["too many", "frequen", "limit exceed", "internal", "timeout", "busy"]) {
+            Refusal::Later
+        } else {
+            Refusal::Unknown
+        }
     }
 }
 

@@ -106,8 +106,8 @@ pub(super) fn verdict(answer: &HttpAnswer<'_>) -> RestVerdict {
         403 => RestVerdict::StopAll { wait_ms: BAN_MS },
         401 => RestVerdict::Auth,
         429 => RestVerdict::Retry { wait_ms: until_reset(answer) },
-        400..500 => RestVerdict::Refused,
-        _ => RestVerdict::Retry { wait_ms: SERVER_MS },
+        500.. => RestVerdict::Retry { wait_ms: SERVER_MS },
+        _ => RestVerdict::unlisted(answer),
     }
 }
 
@@ -121,7 +121,9 @@ fn of_code(answer: &HttpAnswer<'_>) -> RestVerdict {
         // 10000: timeout; 10016: internal error.
         Ok(Some(10_000 | 10_016) | None) | Err(_) => RestVerdict::Retry { wait_ms: SERVER_MS },
         Ok(Some(10_003..=10_005 | 10_007 | 33_004)) => RestVerdict::Auth,
-        Ok(Some(_)) => RestVerdict::Refused,
+        // 10001: a parameter, of which only the symbol can be wrong.
+        Ok(Some(10_001)) => RestVerdict::Refused,
+        Ok(Some(_)) => RestVerdict::Unclear,
     }
 }
 
@@ -193,8 +195,9 @@ mod tests {
         assert_eq!(answer(200, r#"{"retCode":10001}"#, ""), RestVerdict::Refused);
         assert_eq!(answer(200, r#"{"retCode":10003}"#, ""), RestVerdict::Auth);
         assert_eq!(answer(401, "", ""), RestVerdict::Auth);
-        assert_eq!(answer(404, "", ""), RestVerdict::Refused);
-        for (status, body) in [(200, "<html>"), (502, ""), (200, r#"{"retCode":10016}"#)] {
+        assert_eq!(answer(200, r#"{"retCode":99}"#, ""), RestVerdict::Unclear);
+        let passing = [(200, "<html>"), (404, ""), (502, ""), (200, r#"{"retCode":10016}"#)];
+        for (status, body) in passing {
             assert_eq!(answer(status, body, ""), RestVerdict::Retry { wait_ms: 1_000 }, "{body}");
         }
     }

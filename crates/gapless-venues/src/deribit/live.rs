@@ -33,7 +33,7 @@ impl Wiring for Deribit {
         match code.parse() {
             Ok(code) if RETRY_CODES.contains(&code) => Refusal::Later,
             Ok(code) if AUTH_CODES.contains(&code) => Refusal::Auth,
-            _ => Refusal::Topic,
+            _ => Refusal::Unknown,
         }
     }
 }

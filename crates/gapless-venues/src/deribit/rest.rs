@@ -16,6 +16,9 @@ pub(super) const RETRY_CODES: [i64; 8] =
 /// invalid_credentials, unauthorized.
 pub(super) const AUTH_CODES: [i64; 2] = [13_004, 13_009];
 
+/// not_found, invalid parameters: there is nothing else to be wrong than the instrument.
+const UNKNOWN_CODES: [i64; 2] = [13_020, -32_602];
+
 /// Reads the `result` of `public/get_order_book`; serves audits, nothing is bridged with it.
 pub(super) fn book<S: EventSink>(
     envelope: Envelope<'_>,
@@ -52,7 +55,8 @@ pub(super) fn verdict(answer: &HttpAnswer<'_>) -> RestVerdict {
         (200, None) if body.is_ok() => RestVerdict::Ok,
         (200 | 429 | 500.., None) => RestVerdict::Retry { wait_ms: BACK_OFF_MS },
         (401, _) => RestVerdict::Auth,
-        _ => RestVerdict::Refused,
+        (_, Some(code)) if UNKNOWN_CODES.contains(&code) => RestVerdict::Refused,
+        _ => RestVerdict::unlisted(answer),
     }
 }
 
@@ -90,6 +94,8 @@ mod tests {
         assert_eq!(of(200, "<html>"), wait);
         assert_eq!(of(400, r#"{"error":{"code":13009}}"#), RestVerdict::Auth);
         assert_eq!(of(400, r#"{"error":{"code":-32602}}"#), RestVerdict::Refused);
-        assert_eq!(of(404, ""), RestVerdict::Refused);
+        assert_eq!(of(404, ""), wait);
+        assert_eq!(of(403, "<html>"), wait);
+        assert_eq!(of(400, r#"{"error":{"code":1}}"#), RestVerdict::Unclear);
     }
 }

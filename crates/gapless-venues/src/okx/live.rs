@@ -42,7 +42,9 @@ impl Wiring for Okx {
             "60014" | "50011" | "64003" | "63999" => Refusal::Later,
             // Log in first; the log-in failed.
             "60011" | "60009" | "60005" => Refusal::Auth,
-            _ => Refusal::Topic,
+            // No such channel or instrument.
+            "60018" | "51001" => Refusal::Topic,
+            _ => Refusal::Unknown,
         }
     }
 }

@@ -29,6 +29,7 @@ mod wire;
 
 use crate::claim::{by_host, by_signs};
 use crate::instruments::{InstrumentError, List};
+use crate::scan::Value;
 use crate::scratch::Scratch;
 use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue};
 use crate::wire::EventSink;
@@ -109,6 +110,10 @@ impl Venue for Okx {
             (Some(_), 3) => Market::Option,
             _ => Market::Unknown,
         }
+    }
+
+    fn granted<'t>(&self, topics: &'t str) -> Option<Topic<'t>> {
+        Value::frame(topics.as_bytes()).ok().map(request::topic)
     }
 
     fn subscribed(&self, text: &str, each: &mut dyn FnMut(Topic<'_>)) {

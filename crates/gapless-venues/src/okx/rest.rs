@@ -82,7 +82,9 @@ pub(super) fn verdict(answer: &HttpAnswer<'_>) -> RestVerdict {
             RestVerdict::Retry { wait_ms: BACK_OFF_MS }
         }
         (401, _) | (_, Ok(Some(50_100..=50_119))) => RestVerdict::Auth,
-        _ => RestVerdict::Refused,
+        // No such instrument.
+        (_, Ok(Some(51_001))) => RestVerdict::Refused,
+        _ => RestVerdict::unlisted(answer),
     }
 }
 
@@ -132,7 +134,10 @@ mod tests {
         assert_eq!(of(503, "<html>"), wait);
         assert_eq!(of(200, "<html>"), wait);
         assert_eq!(of(200, r#"{"code":"51001"}"#), RestVerdict::Refused);
-        assert_eq!(of(404, ""), RestVerdict::Refused);
+        for status in [302, 403, 404] {
+            assert_eq!(of(status, "<html>"), RestVerdict::Retry { wait_ms: 1_000 }, "{status}");
+        }
+        assert_eq!(of(400, r#"{"code":"51000"}"#), RestVerdict::Unclear);
         assert_eq!(of(401, r#"{"code":"50111"}"#), RestVerdict::Auth);
         assert_eq!(of(200, r#"{"code":"50113"}"#), RestVerdict::Auth);
     }

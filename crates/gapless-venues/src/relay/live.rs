@@ -41,7 +41,7 @@ impl Wiring for Relay {
         } else if words.contains("limit") {
             Refusal::Later
         } else {
-            Refusal::Topic
+            Refusal::Unknown
         }
     }
 

@@ -313,11 +313,12 @@ fn answers_say_how_long_to_wait_and_when_to_give_up() {
     assert_eq!(of(429, "-5", "{}"), retry(1_000));
     assert_eq!(of(429, "1.5", ""), retry(1_500));
     assert_eq!(of(200, "", limited), retry(5_000));
-    assert_eq!(of(200, "", r#"{"error":"no"}"#), RestVerdict::Refused);
+    assert_eq!(of(200, "", r#"{"error":"no"}"#), RestVerdict::Unclear);
     assert_eq!(of(200, "", "{}"), RestVerdict::Ok);
     assert_eq!(of(401, "", r#"{"error":"Invalid API key"}"#), RestVerdict::Auth);
     assert_eq!(of(503, "", ""), retry(1_000));
-    assert_eq!(of(404, "", ""), RestVerdict::Refused);
+    assert_eq!(of(404, "", "<html>"), retry(1_000));
+    assert_eq!(of(404, "", r#"{"error":"Symbol not found"}"#), RestVerdict::Refused);
 }
 
 #[test]

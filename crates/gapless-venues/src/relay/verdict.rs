@@ -15,7 +15,8 @@ pub(super) fn of(answer: &HttpAnswer<'_>) -> RestVerdict {
         200..=299 => refusal(answer).unwrap_or(RestVerdict::Ok),
         401 | 403 => RestVerdict::Auth,
         408 | 429 | 500..=599 => RestVerdict::Retry { wait_ms: wait_ms(answer) },
-        _ => RestVerdict::Refused,
+        400 | 404 | 410 | 422 if answer.is_json() => RestVerdict::Refused,
+        _ => RestVerdict::unlisted(answer),
     }
 }
 
@@ -25,7 +26,7 @@ fn refusal(answer: &HttpAnswer<'_>) -> Option<RestVerdict> {
     value.field("error").ok()?.present()?;
     Some(match in_body(answer) {
         Some(_) => RestVerdict::Retry { wait_ms: wait_ms(answer) },
-        None => RestVerdict::Refused,
+        None => RestVerdict::Unclear,
     })
 }
 

@@ -74,17 +74,32 @@ impl<V: Venue, H: Handler> Router<'_, V, H> {
         }
         let number = id.parse::<u64>().ok();
         let known = self.line.requests.iter().position(|(request, _)| Some(*request) == number);
-        if let Some((_, requested)) = known.map(|index| self.line.requests.remove(index)) {
-            let requested: Vec<Topic<'_>> =
-                requested.iter().map(|(channel, symbol)| Topic { channel, symbol }).collect();
-            for index in self.venue.left_out(&requested, topics) {
-                if let Some(topic) = requested.get(index) {
-                    let name = format!("{}:{}", topic.channel, topic.symbol);
-                    self.handler.action(&Action::SubscribeFailed(&name));
-                }
-            }
+        if let Some(index) = known {
+            self.answered(index, topics);
         }
         self.handler.action(&Action::Acked(id));
+    }
+
+    /// A request, or one topic of it, was granted: the rest stays known until it is answered.
+    fn answered(&mut self, index: usize, topics: &str) {
+        let granted = self.venue.granted(topics);
+        if let (Some(one), Some((_, requested))) = (granted, self.line.requests.get_mut(index)) {
+            let is = |(channel, symbol): &(String, String)| Topic { channel, symbol } == one;
+            requested.retain(|topic| !is(topic));
+            if requested.is_empty() {
+                self.line.requests.remove(index);
+            }
+            return;
+        }
+        let (_, requested) = self.line.requests.remove(index);
+        let requested: Vec<Topic<'_>> =
+            requested.iter().map(|(channel, symbol)| Topic { channel, symbol }).collect();
+        for index in self.venue.left_out(&requested, topics) {
+            if let Some(topic) = requested.get(index) {
+                let name = format!("{}:{}", topic.channel, topic.symbol);
+                self.handler.action(&Action::SubscribeFailed(&name));
+            }
+        }
     }
 }
 

@@ -216,12 +216,7 @@ impl<V: Venue> Session<V> {
     pub fn connect<H: Handler>(&mut self, url: &str, handler: &mut H) {
         self.disconnect(handler);
         // Whoever opened it did so with a key that was not refused.
-        let refused = |entry: &BookEntry| entry.local.state() == (State::Failed, Reason::Auth);
-        let begin_anew = |entry: &mut BookEntry, _: &mut Watch<'_, H>| {
-            let outcome = entry.local.disconnect();
-            Outcome { verdict: Verdict::Heartbeat, ..outcome }
-        };
-        self.for_books(refused, begin_anew, handler);
+        self.forgive(|_| true, Reason::Auth, handler);
         self.open = true;
         self.epoch += 1;
         self.last_sent_ns = NO_TIME;
@@ -336,6 +331,21 @@ impl<V: Venue> Session<V> {
         handler: &mut H,
     ) {
         self.for_books(which, |entry, _| entry.local.fail(reason), handler);
+    }
+
+    /// Books that needed a person for this reason begin anew.
+    pub fn forgive<H: Handler>(
+        &mut self,
+        which: impl Fn(&BookEntry) -> bool,
+        reason: Reason,
+        handler: &mut H,
+    ) {
+        let failed = |entry: &BookEntry| entry.local.state() == (State::Failed, reason);
+        let begin_anew = |entry: &mut BookEntry, _: &mut Watch<'_, H>| {
+            let outcome = entry.local.disconnect();
+            Outcome { verdict: Verdict::Heartbeat, ..outcome }
+        };
+        self.for_books(|entry| failed(entry) && which(entry), begin_anew, handler);
     }
 
     /// Keeps books of these symbols only; empty = all. Other symbols' messages are still events.

@@ -2,7 +2,6 @@
 //! book is live again.
 
 use crate::judge::{Judge, seq_of, symbol_of};
-use gapless_book::local::State;
 use gapless_feed::source::Secret;
 use gapless_feed::{
     Command, ConnId, Feed, FetchId, LineConfig, SharedGate, SourceConfig, TopicConfig, Why,
@@ -334,17 +333,11 @@ impl Session {
         books.map(|(_, entry)| (symbol_of(entry), entry.local.state().1.name()))
     }
 
+    /// Every symbol is live: none is delisted here, so nothing else is an end.
     fn is_well(&self) -> bool {
         let live =
             |symbol: &String| self.live().any(|(name, ..)| name.eq_ignore_ascii_case(symbol));
-        let failed = |symbol: &String| {
-            let mut books = self.feed.sessions().flat_map(|(_, session)| session.books().iter());
-            books.any(|(_, entry)| {
-                symbol_of(entry).eq_ignore_ascii_case(symbol)
-                    && entry.local.state().0 == State::Failed
-            })
-        };
-        self.symbols.iter().all(|symbol| live(symbol) || failed(symbol))
+        self.symbols.iter().all(live)
     }
 
     fn fly(&mut self, at: u64, arrival: Arrival) {
