@@ -10,6 +10,7 @@
 //! live as the first's, what was shown of the first is shown of the second
 //! ([`Watcher::moved`]), and the first is closed.
 
+mod lists;
 mod pair;
 mod refusals;
 pub(crate) mod renewals;
@@ -31,6 +32,7 @@ use gapless_venues::live::Lost;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{LineId, Watcher, Wire};
 use gapless_venues::venue::Topic;
+use lists::Lists;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -93,6 +95,10 @@ pub struct Counters {
     pub fetches: u64,
     /// HTTP requests that failed and are made again.
     pub fetches_failed: u64,
+    /// Lists of instruments that were read.
+    pub lists: u64,
+    /// Answers that were none; they are among the requests that failed.
+    pub lists_failed: u64,
 }
 
 /// How a connection fares.
@@ -131,6 +137,7 @@ pub struct Feed {
     deeds: Vec<Deed>,
     /// Polled connections that begin.
     attached: Vec<ConnId>,
+    lists: Lists,
     rng: Rng,
     next_coarse: i64,
     key: Option<Secret>,
@@ -181,6 +188,7 @@ impl Feed {
             }
         }
         let (rest_base, key) = (config.rest_base(), config.key.clone());
+        let lists = Lists::new(&config);
         Ok(Self {
             config,
             rest_base,
@@ -189,6 +197,7 @@ impl Feed {
             out: VecDeque::new(),
             deeds: Vec::new(),
             attached: Vec::new(),
+            lists,
             rng: Rng::new(seed),
             next_coarse: i64::MIN,
             key,
@@ -272,6 +281,7 @@ impl Feed {
                 place.is_standby = true;
             }
         }
+        self.begin_lists(now, watcher);
         self.tick(now, watcher);
     }
 
@@ -298,7 +308,7 @@ impl Feed {
         if self.is_stopped {
             return i64::MAX;
         }
-        let mut first = self.fetches.deadline();
+        let mut first = self.fetches.deadline().min(self.lists.next);
         for place in &mut self.places {
             first = first.min(match place.phase {
                 Phase::Waiting(until) => until,
@@ -516,6 +526,7 @@ impl Feed {
         while let Some(job) = self.fetches.overdue(now) {
             self.lost_fetch(job, now);
         }
+        self.want_lists(now);
         self.ask(now);
     }
 

@@ -13,6 +13,10 @@ use crate::rng::Rng;
 pub const IN_FLIGHT_MAX: usize = 4;
 /// When as many are under way, some of them other sources', it is looked again after so long, ns.
 const BUSY_NS: i64 = 5_000_000;
+/// Lists begin only while fewer requests than these are under way: a book's may join them.
+pub const LISTS_MAX: usize = 2;
+/// When more are, a list waits for so long, ns.
+const LIST_BUSY_NS: i64 = 100_000_000;
 /// Requests that wait; more are dropped and asked for again by the books that want them.
 pub const WAITING_MAX: usize = 4_096;
 /// A request without an answer for so long has failed, ns.
@@ -27,6 +31,8 @@ pub(crate) enum Purpose {
     First,
     /// What is polled.
     Poll,
+    /// What is traded: no book waits for it, and it makes none wait.
+    List,
 }
 
 #[derive(Clone, Debug)]
@@ -98,13 +104,21 @@ impl Fetches {
             return None;
         }
         let (at, job) = self.due(now)?;
+        let is_list = job.purpose == Purpose::List;
+        let (most, busy) =
+            if is_list { (LISTS_MAX, LIST_BUSY_NS) } else { (IN_FLIGHT_MAX, BUSY_NS) };
         let mut gate = self.gate.lock();
-        if !gate.has_room() {
-            self.blocked_until = now.saturating_add(BUSY_NS);
-            return None;
-        }
-        if let Err(later) = gate.fetch(now, job.weight) {
-            self.blocked_until = later;
+        let passed = match gate.has_room(most) {
+            true => gate.fetch(now, job.weight),
+            false => Err(now.saturating_add(busy)),
+        };
+        if let Err(later) = passed {
+            drop(gate);
+            match self.waiting.get_mut(at).filter(|_| is_list) {
+                // What comes meanwhile for a book does not wait with it.
+                Some(list) => list.not_before = later,
+                None => self.blocked_until = later,
+            }
             return None;
         }
         gate.begun();
@@ -139,7 +153,7 @@ impl Fetches {
         for job in self.waiting.iter_mut().chain(under_way) {
             let wanted = job.places.len();
             job.places.retain(|at| *at != place);
-            let is_book = job.body.is_none() && job.purpose != Purpose::Poll;
+            let is_book = job.body.is_none() && job.purpose < Purpose::Poll;
             if let Some(heir) = heir.filter(|_| is_book && job.places.len() < wanted)
                 && !job.places.contains(&heir)
             {
@@ -191,6 +205,17 @@ impl Fetches {
         self.waiting.clear();
         self.gate.lock().ended(self.under_way.len());
         self.under_way.clear();
+    }
+
+    /// A request that is under way.
+    pub fn under_way(&self, id: FetchId) -> Option<&Job> {
+        self.under_way.iter().find(|(known, ..)| *known == id).map(|(.., job)| job)
+    }
+
+    /// Whether a list is asked for, or was and is to be again.
+    pub fn has_list(&self) -> bool {
+        let under_way = self.under_way.iter().map(|(.., job)| job);
+        self.waiting.iter().chain(under_way).any(|job| job.purpose == Purpose::List)
     }
 
     /// Requests that wait and that are under way.
@@ -308,6 +333,32 @@ mod tests {
         fetches.again(failed, 0, 7_000, &mut rng);
         assert!(fetches.next(6_999).is_none());
         assert_eq!(fetches.counts(), (1, 0));
+    }
+
+    #[test]
+    fn a_list_waits_for_books_and_no_book_for_a_list() {
+        let mut fetches = fetches(25);
+        fetches.want(job("/list", Purpose::List, 0));
+        fetches.want(job("/new", Purpose::First, 0));
+        assert_eq!(fetches.next(0).map(|(_, job)| job.path.as_str()), Some("/new"));
+        assert!(fetches.next(0).is_some_and(|(_, job)| job.purpose == Purpose::List));
+        // The budget has room for a small request, and none for the list.
+        fetches.want(job("/list/2", Purpose::List, 0));
+        assert!(fetches.next(0).is_none());
+        fetches.want(Job { weight: 5, ..job("/other", Purpose::First, 0) });
+        assert!(fetches.next(0).is_some_and(|(_, job)| job.purpose == Purpose::First));
+    }
+
+    #[test]
+    fn lists_leave_places_to_books() {
+        let mut fetches = fetches(1_000);
+        for n in 0..IN_FLIGHT_MAX {
+            fetches.want(job(&format!("/list/{n}"), Purpose::List, 0));
+        }
+        assert_eq!((0..9).filter(|_| fetches.next(0).is_some()).count(), LISTS_MAX);
+        fetches.want(job("/book", Purpose::First, 0));
+        assert!(fetches.next(0).is_some());
+        assert!(fetches.next(LIST_BUSY_NS).is_none());
     }
 
     #[test]

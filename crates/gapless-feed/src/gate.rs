@@ -5,7 +5,7 @@
 
 use crate::backoff::{RATE_NS_MAX, RATE_NS_MIN};
 use crate::budget::Budget;
-use crate::fetches::{DEADLINE_NS, IN_FLIGHT_MAX};
+use crate::fetches::DEADLINE_NS;
 use gapless_venues::live::Live;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -92,10 +92,10 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether another request may be under way.
+    /// Whether fewer requests than these are under way.
     #[must_use]
-    pub const fn has_room(&self) -> bool {
-        self.under_way < IN_FLIGHT_MAX
+    pub const fn has_room(&self, most: usize) -> bool {
+        self.under_way < most
     }
 
     /// A request that was let through is on its way.
@@ -125,6 +125,14 @@ impl Gate {
             _ => return,
         };
         self.breaker = Breaker::Open(now.saturating_add(length), length);
+    }
+
+    /// What nobody waits for was not had, which says little of the rest: it opens nothing, and who
+    /// asks next is the probe.
+    pub const fn unproven(&mut self, now: i64) {
+        if let Breaker::Probing(_, length) = self.breaker {
+            self.breaker = Breaker::Open(now, length);
+        }
     }
 
     /// An answer that says nothing about the server's health ends a probe all the same.

@@ -1,6 +1,7 @@
 //! What a source is: a venue, topics, and the lines by which they come.
 
 use gapless_book::lines::LinePolicy;
+use gapless_venues::instruments::Instruments;
 use gapless_venues::live::Live;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::relay::{Flavour, Relay};
@@ -94,6 +95,11 @@ pub struct SourceConfig {
     pub lifetime_ns: Option<i64>,
     /// Levels a side of REST snapshots, where the venue lets one choose.
     pub snapshot_depth: Option<u16>,
+    /// What is known of the instruments before the venue says it.
+    pub instruments: Arc<Instruments>,
+    /// Time between two looks at the venue's lists of instruments, the first at the start, ns;
+    /// `None`: never. Where it has none this means nothing.
+    pub lists_ns: Option<i64>,
     /// Time between two questions of what is polled, ns.
     pub poll_ns: i64,
     /// How a relay is spoken to.
@@ -119,6 +125,8 @@ impl SourceConfig {
             symbol_silence_ns: None,
             lifetime_ns: None,
             snapshot_depth: None,
+            instruments: Arc::default(),
+            lists_ns: Some(3_600_000_000_000),
             poll_ns: 1_000_000_000,
             flavour: Flavour::default(),
             key: None,
@@ -141,6 +149,18 @@ impl SourceConfig {
             }
             venue => venue.session(self.session),
         }
+    }
+
+    /// Whether its venue has lists of instruments that it can be asked for.
+    #[must_use]
+    pub fn has_lists(&self) -> bool {
+        !self.lists().is_empty()
+    }
+
+    /// Paths of the lists that its topics need.
+    pub(crate) fn lists(&self) -> Vec<String> {
+        let topics: Vec<Topic<'_>> = self.topics.iter().map(TopicConfig::topic).collect();
+        self.session().wiring().lists(self.market, &topics)
     }
 
     /// Habits of its venue.

@@ -333,7 +333,8 @@ impl Driver {
         {
             let mut table = Instruments::clone(&self.instruments);
             table.update(list);
-            self.instruments(Arc::new(table), watcher);
+            // No session's: some are longer than any frame.
+            return self.instruments(Arc::new(table), watcher);
         }
         let mut first = true;
         let ours = self.lines.iter().filter(|line| line.input == input);

@@ -11,7 +11,7 @@
 use crate::error::{FileName, ReplayError};
 use crate::input::{self, Input};
 use crate::lines::Found;
-use gapless_venues::instruments::{InstrumentError, Instruments, List};
+use gapless_venues::instruments::{InstrumentError, Instruments};
 use gapless_venues::registry::VenueId;
 
 /// What files of lists held.
@@ -42,9 +42,9 @@ fn one(input: &Input, lists: &mut Lists) -> Result<(), ReplayError> {
         let Some((url, body)) = answer(lines.line()) else { continue };
         let Some(venue) = VenueId::lists(url) else { continue };
         let unread = |error: InstrumentError| not_lists(input.name(), error.to_string());
-        let List { instruments, refused } = venue.read_instruments(body).map_err(unread)?;
-        lists.table.update(List { instruments, refused: Vec::new() });
-        lists.refused.extend(refused);
+        let mut list = venue.read_instruments(body).map_err(unread)?;
+        lists.refused.append(&mut list.refused);
+        lists.table.update(list);
         any = true;
     }
     if any { Ok(()) } else { Err(not_lists(input.name(), "holds no instrument list".to_owned())) }

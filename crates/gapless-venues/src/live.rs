@@ -129,6 +129,13 @@ pub trait Wiring {
         None
     }
 
+    /// Paths and queries of the lists that say what these topics' symbols are; the first pages,
+    /// where a list has several. Empty where the venue has none that could be asked.
+    fn lists(&self, market: Market, topics: &[Topic<'_>]) -> Vec<String> {
+        let _ = (market, topics);
+        Vec::new()
+    }
+
     /// What a refusal means, by its code and words as they stand in the message.
     fn refusal(&self, code: &str, words: &str) -> Refusal {
         let _ = (code, words);
@@ -169,6 +176,15 @@ pub trait Wiring {
         let _ = (lost, book);
         None
     }
+}
+
+/// A path for each of these words, once, in the order of the words.
+pub(crate) fn distinct(
+    words: impl Iterator<Item = String>,
+    path: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let words: std::collections::BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
+    words.iter().map(|word| path(word)).collect()
 }
 
 /// Sockets of one path, each with at most so many topics.

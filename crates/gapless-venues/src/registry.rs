@@ -65,6 +65,12 @@ macro_rules! venues {
                 match self { $(Self::$id => $venue.read_instruments(body)),* }
             }
 
+            /// See [`Venue::rest_verdict`].
+            #[must_use]
+            pub fn rest_verdict(self, answer: &HttpAnswer<'_>) -> RestVerdict {
+                match self { $(Self::$id => $venue.rest_verdict(answer)),* }
+            }
+
             fn claim(self, url: &str, frame: &[u8]) -> Claim {
                 match self { $(Self::$id => $venue.claims(url, frame)),* }
             }
@@ -205,12 +211,6 @@ macro_rules! venues {
             #[must_use]
             pub fn keepalive(&self) -> Option<(u64, &'static str)> {
                 match self { $(Self::$id(session) => session.venue().keepalive()),* }
-            }
-
-            /// See [`Venue::rest_verdict`].
-            #[must_use]
-            pub fn rest_verdict(&self, answer: &HttpAnswer<'_>) -> RestVerdict {
-                match self { $(Self::$id(session) => session.venue().rest_verdict(answer)),* }
             }
 
             /// Path and query of a book's REST snapshot; see [`Venue::snapshot_request`].

@@ -39,7 +39,7 @@ fn table(folder: &Path) -> Instruments {
     let mut take = |name: &str, read: &dyn Fn(&[u8]) -> List| {
         for body in bodies(folder, name) {
             let instruments = whole(read(body.as_bytes()));
-            table.update(List { instruments, refused: Vec::new() });
+            table.update(List { instruments, ..List::default() });
         }
     };
     take("BINANCE.ndjson.zst", &|body| Dialect::Spot.instruments(body).unwrap());

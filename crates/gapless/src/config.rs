@@ -39,6 +39,8 @@
 //! symbol_silence_ms = 5000      # a book without messages for longer is stale; absent: never
 //! lifetime_s = 82800            # a connection is replaced after so long; absent: as the venue
 //!                               # ends it
+//! instruments_s = 3600          # the venue's lists of instruments are read at the start and so
+//!                               # often; 0: never; at least 60
 //! snapshot_depth = 1000         # levels a side of HTTP snapshots; absent: as many as there are
 //! flavour = "scored"            # how a relay is spoken to: "polled", "prefixed", "scored",
 //!                               # "per_topic", "replayed"
@@ -116,6 +118,7 @@ struct SourceText {
     silence_ms: Option<u64>,
     symbol_silence_ms: Option<u64>,
     lifetime_s: Option<u64>,
+    instruments_s: Option<u64>,
     snapshot_depth: Option<u16>,
     flavour: Option<String>,
     key_env: Option<String>,
@@ -321,9 +324,17 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn named(cases: &[(&str, &str)]) {
+        for (text, words) in cases {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_is_named() {
-        for (text, words) in [
+        named(&[
             ("{", "line 1"),
             (r#"{"sources":[],"dept":5}"#, "dept"),
             (r#"{"sources":[{"replay":["a"],"speed":0}]}"#, "sources[0].speed"),
@@ -334,10 +345,19 @@ mod tests {
             (r#"{"sources":[{"replay":["a"]}],"freshness_ms":"x"}"#, "u32"),
             ("[[sources]]\nreplai = []\n", "replai"),
             ("", "sources"),
+            (r#"{"sources":[{"replay":["a"],"symbols":["A"]}]}"#, "sources[0].symbols"),
+            (r#"{"sources":[{"replay":["a"]}],"depth":0}"#, "depth: "),
+            (r#"{"sources":[{"replay":["a"]}],"ring":1000}"#, "ring: "),
+            (r#"{"sources":[{"replay":["a"]}],"writer_silent_ms":0}"#, "writer_silent_ms: "),
+        ]);
+    }
+
+    #[test]
+    fn what_a_feed_cannot_be_is_named() {
+        named(&[
             (r#"{"sources":[{"live":"nowhere","symbols":["A"]}]}"#, "sources[0].live"),
             (r#"{"sources":[{"live":"okx"}]}"#, "sources[0].symbols"),
             (r#"{"sources":[{"live":"okx","symbols":["A","A"]}]}"#, "sources[0].symbols"),
-            (r#"{"sources":[{"replay":["a"],"symbols":["A"]}]}"#, "sources[0].symbols"),
             (r#"{"sources":[{"live":"okx","symbols":["A"],"replay":[]}]}"#, "sources[0].replay"),
             (r#"{"sources":[{"live":"okx","symbols":["A"],"local":"x"}]}"#, "sources[0].local"),
             (r#"{"sources":[{"live":"okx","symbols":[5]}]}"#, "sources[0].symbols[0]"),
@@ -382,12 +402,14 @@ mod tests {
                 r#"{"sources":[{"live":"okx","symbols":["A"],"snapshot_depth":0}]}"#,
                 "sources[0].snapshot_depth",
             ),
-            (r#"{"sources":[{"replay":["a"]}],"depth":0}"#, "depth: "),
-            (r#"{"sources":[{"replay":["a"]}],"ring":1000}"#, "ring: "),
-            (r#"{"sources":[{"replay":["a"]}],"writer_silent_ms":0}"#, "writer_silent_ms: "),
-        ] {
-            let error = read(text).unwrap_err().to_string();
-            assert!(error.contains(words), "{text}: {error}");
-        }
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"],"instruments_s":59}]}"#,
+                "sources[0].instruments_s",
+            ),
+            (
+                r#"{"sources":[{"live":"tardis","symbols":["a:A"],"instruments_s":60}]}"#,
+                "sources[0].instruments_s",
+            ),
+        ]);
     }
 }

@@ -24,34 +24,27 @@ impl Feed {
         now: i64,
         watcher: &mut W,
     ) {
-        let Some(job) = self.fetches.take(id) else { return };
-        let Some(speaker) = self.places.first() else { return };
-        let verdict = speaker.session.rest_verdict(answer);
-        let used = speaker.session.wiring().used_weight(answer);
-        if let Some(used) = used {
-            self.fetches.gate().lock().counted(now, used);
+        if let Some(reader) = self.list_reader(id) {
+            return self.listed(id, answer, reader.read(answer), now, watcher);
         }
-        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let Some(job) = self.fetches.take(id) else { return };
+        let verdict = self.config.venue.rest_verdict(answer);
+        if verdict == RestVerdict::Ok {
+            self.count_weight(answer, now);
+            if job.body.is_none() && job.backoff.failures() > 0 {
+                self.grant_job(&job, watcher);
+            }
+            return self.deliver(job, answer, now, watcher);
+        }
+        let wait = self.heed(verdict, answer, job.purpose, now);
         match verdict {
-            RestVerdict::Ok => {
-                if job.body.is_none() && job.backoff.failures() > 0 {
-                    self.grant_job(&job, watcher);
-                }
-                return self.deliver(job, answer, now, watcher);
-            }
-            RestVerdict::StopAll { wait_ms } => {
-                self.fetches.gate().lock().ban(now, Some(ns(wait_ms)));
-                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
-            }
             RestVerdict::Auth if id >= self.key_since => {
-                self.fetches.gate().lock().answered();
                 for place in job.places {
                     self.void(place, now, watcher);
                     self.fail(place, watcher);
                 }
             }
             RestVerdict::Refused => {
-                self.fetches.gate().lock().answered();
                 self.refuse_job(&job, watcher);
                 if job.body.is_none() && job.purpose != Purpose::Poll {
                     // A symbol may be listed again, or for the first time.
@@ -59,27 +52,55 @@ impl Feed {
                     self.fetches.again(job, now, wait.min(PROBE_NS_MAX), &mut self.rng);
                 }
             }
+            _ => self.fetches.again(job, now, wait, &mut self.rng),
+        }
+        self.counters.fetches_failed += 1;
+        self.ask(now);
+    }
+
+    /// Others may spend from the same budget.
+    pub(super) fn count_weight(&mut self, answer: &HttpAnswer<'_>, now: i64) {
+        let used = self.places.first().and_then(|p| p.session.wiring().used_weight(answer));
+        if let Some(used) = used {
+            self.fetches.gate().lock().counted(now, used);
+        }
+    }
+
+    /// What an answer that is none means to all who ask this venue, and how long its asker waits at
+    /// least, ns.
+    pub(super) fn heed(
+        &mut self,
+        verdict: RestVerdict,
+        answer: &HttpAnswer<'_>,
+        purpose: Purpose,
+        now: i64,
+    ) -> i64 {
+        self.count_weight(answer, now);
+        let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let mut gate = self.fetches.gate().lock();
+        match verdict {
+            RestVerdict::StopAll { wait_ms } => {
+                gate.ban(now, Some(ns(wait_ms)));
+                ns(wait_ms)
+            }
             RestVerdict::Retry { wait_ms } => {
                 let is_limit = answer.status == 429 || answer.is_json();
-                let mut gate = self.fetches.gate().lock();
                 match answer.status {
                     ..500 if is_limit && self.config.venue != VenueId::Relay => {
                         gate.hold(now, ns(wait_ms));
                     }
                     // A relay counts every kind of request for itself.
                     ..500 if is_limit => gate.answered(),
+                    _ if purpose == Purpose::List => gate.unproven(now),
                     _ => gate.failed(now),
                 }
-                drop(gate);
-                self.fetches.again(job, now, ns(wait_ms), &mut self.rng);
+                ns(wait_ms)
             }
             _ => {
-                self.fetches.gate().lock().answered();
-                self.fetches.again(job, now, 0, &mut self.rng);
+                gate.answered();
+                0
             }
         }
-        self.counters.fetches_failed += 1;
-        self.ask(now);
     }
 
     /// An HTTP request has no answer and will have none.
@@ -91,6 +112,10 @@ impl Feed {
     }
 
     pub(super) fn lost_fetch(&mut self, job: Job, now: i64) {
+        if job.purpose == Purpose::List {
+            self.fetches.gate().lock().unproven(now);
+            return self.unlisted(job, "no answer that can be read", 0, now);
+        }
         self.counters.fetches_failed += 1;
         self.fetches.gate().lock().failed(now);
         self.fetches.again(job, now, 0, &mut self.rng);
@@ -166,6 +191,8 @@ impl Feed {
             let url = format!("{}{}", self.rest_base, job.path);
             let (url, headers) = authorized_http(&self.config, self.key.as_ref(), url, &job.path);
             let place = job.places.first().and_then(|at| self.places.get(*at as usize));
+            // A list is nobody's: it goes out where the first connection does.
+            let place = place.or(self.places.first());
             let local = place.and_then(|place| place.wanted.local);
             self.counters.fetches += 1;
             self.out.push_back(Command::Fetch { id, url, headers, body: job.body.clone(), local });

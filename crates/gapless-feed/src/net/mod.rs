@@ -9,13 +9,15 @@ pub mod transport;
 
 use crate::command::{Command, ConnId, FetchId, Why};
 use crate::feed::Feed;
+use crate::lists::ListRead;
 pub use clock::Clock;
 use gapless_venues::session::Watcher;
 use gapless_venues::venue::HttpAnswer;
 use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 use transport::{Answer, Incoming, Outgoing, Question, Socket, Soon, Transport};
 
@@ -53,6 +55,8 @@ pub struct Driver<T: Transport> {
     clock: Clock,
     links: Vec<Link<T::Socket>>,
     fetches: Vec<(FetchId, Soon<Result<Answer, Why>>)>,
+    /// Lists that are being read on another thread.
+    lists: Vec<(FetchId, JoinHandle<(Answer, ListRead)>)>,
     /// When it is to look at its sockets again at the latest, ns.
     look_by: i64,
 }
@@ -61,8 +65,8 @@ impl<T: Transport> Driver<T> {
     /// A driver of a feed that has not started.
     #[must_use]
     pub fn new(feed: Feed, transport: T, clock: Clock) -> Self {
-        let (links, fetches) = (Vec::new(), Vec::new());
-        Self { feed, transport, clock, links, fetches, look_by: i64::MAX }
+        let (links, fetches, lists) = (Vec::new(), Vec::new(), Vec::new());
+        Self { feed, transport, clock, links, fetches, lists, look_by: i64::MAX }
     }
 
     /// Its feed.
@@ -129,6 +133,7 @@ impl<T: Transport> Driver<T> {
         self.obey();
         self.links.clear();
         self.fetches.clear();
+        self.lists.clear();
     }
 
     /// Does what the feed wants.
@@ -200,6 +205,7 @@ impl<T: Transport> Driver<T> {
             }
         }
         self.poll_fetches(cx, watcher);
+        self.poll_lists(cx, watcher);
         if self.feed.has_commands() || enough(watcher) {
             return Poll::Ready(());
         }
@@ -262,19 +268,51 @@ impl<T: Transport> Driver<T> {
                 // Nobody waits for it: whoever asked begins anew.
                 continue;
             }
-            match answer {
-                Ok(answer) => {
-                    let headers: Vec<_> =
-                        answer.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-                    let (status, body) = (answer.status, &*answer.body);
-                    let now_ms = now / 1_000_000;
-                    let answer = HttpAnswer { status, headers: &headers, body, now_ms };
-                    self.feed.answered(id, &answer, now, watcher);
+            match (answer, self.feed.list_reader(id)) {
+                (Ok(answer), None) => {
+                    with_headers(&answer, now, |answer| {
+                        self.feed.answered(id, answer, now, watcher);
+                    });
                 }
+                (Ok(answer), Some(reader)) => {
+                    // Frames go on being read meanwhile.
+                    let read = spawn_blocking(move || {
+                        let read = with_headers(&answer, now, |answer| reader.read(answer));
+                        (answer, read)
+                    });
+                    self.lists.push((id, read));
+                }
+                (Err(_), _) => self.feed.fetch_failed(id, now),
+            }
+        }
+    }
+
+    fn poll_lists<W: Watcher>(&mut self, cx: &mut Context<'_>, watcher: &mut W) {
+        let mut at = 0;
+        while let Some((id, reading)) = self.lists.get_mut(at) {
+            let Poll::Ready(done) = Pin::new(reading).poll(cx) else {
+                at += 1;
+                continue;
+            };
+            let id = *id;
+            drop(self.lists.swap_remove(at));
+            let now = self.clock.now();
+            match done {
+                Ok((answer, read)) => with_headers(&answer, now, |answer| {
+                    self.feed.listed(id, answer, read, now, watcher);
+                }),
                 Err(_) => self.feed.fetch_failed(id, now),
             }
         }
     }
+}
+
+/// An answer as the feed is told of it.
+fn with_headers<T>(answer: &Answer, now: i64, what: impl FnOnce(&HttpAnswer<'_>) -> T) -> T {
+    let headers: Vec<_> =
+        answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (status, body, now_ms) = (answer.status, &*answer.body, now / 1_000_000);
+    what(&HttpAnswer { status, headers: &headers, body, now_ms })
 }
 
 #[inline]

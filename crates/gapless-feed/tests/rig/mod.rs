@@ -22,7 +22,9 @@ pub fn spot(symbols: &[&str]) -> SourceConfig {
 pub fn source(venue: VenueId, channel: &str, symbols: &[&str]) -> SourceConfig {
     let topic =
         |symbol: &&str| TopicConfig { channel: channel.to_owned(), symbol: (*symbol).to_owned() };
-    SourceConfig::new("test", venue, symbols.iter().map(topic).collect())
+    let config = SourceConfig::new("test", venue, symbols.iter().map(topic).collect());
+    // Each request of a test is one that it is about.
+    SourceConfig { lists_ns: None, ..config }
 }
 
 pub fn delta(symbol: &str, first: i64, last: i64) -> String {
@@ -96,6 +98,7 @@ pub struct Rig {
     pub fetches_made: usize,
     pub answered: usize,
     attempts: Vec<ConnId>,
+    accepted: Option<ConnId>,
     fetches: Vec<(FetchId, String)>,
 }
 
@@ -119,6 +122,7 @@ impl Rig {
             fetches_made: 0,
             answered: 0,
             attempts: Vec::new(),
+            accepted: None,
             fetches: Vec::new(),
         };
         rig.feed.start(rig.now, &mut rig.told);
@@ -195,6 +199,7 @@ impl Rig {
     pub fn accept(&mut self) -> ConnId {
         let conn = self.attempt();
         self.open(conn);
+        self.accepted = Some(conn);
         conn
     }
 
@@ -248,6 +253,18 @@ impl Rig {
         let at = self.fetches.iter().position(|(_, asked)| asked == url).unwrap();
         self.fetches.swap(0, at);
         self.answer(200, &[], body);
+    }
+
+    /// The connection that was accepted last.
+    pub fn conn(&self) -> ConnId {
+        self.accepted.unwrap()
+    }
+
+    /// The peer of that connection is there.
+    pub fn hear(&mut self) {
+        if let Some(conn) = self.accepted {
+            self.feed.heard(conn, self.now);
+        }
     }
 
     /// A connection on which a book is live at 101.

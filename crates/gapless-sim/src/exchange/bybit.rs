@@ -37,6 +37,10 @@ const FIRST_UPDATE: i64 = 33_120_000;
 /// A count does not begin anew before it stands here.
 const COUNT_MIN: i64 = 1_000;
 
+/// Rows of a page of instruments. The venue has pages of up to 1000; these are so short that
+/// clients meet a second one.
+const PAGE_MAX: usize = 20;
+
 /// The words and numbers of Bybit.
 #[derive(Debug)]
 pub(super) struct Bybit {
@@ -186,6 +190,8 @@ impl Bybit {
     fn instruments(&self, desk: &Desk, request: &Request<'_>) -> Answer {
         let class = request.query("category").unwrap_or_default();
         let only = request.query("symbol");
+        let asked = request.query("limit").and_then(|limit| limit.parse().ok());
+        let from = request.query("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let mut rows = Vec::new();
         for (at, listing) in desk.setup.symbols.iter().enumerate() {
             let name = &listing.spec.name;
@@ -194,9 +200,13 @@ impl Bybit {
                 rows.push(instrument(desk.symbol(at), &class));
             }
         }
+        // Spot has one page, whatever is asked.
+        let most = if class == "spot" { rows.len() } else { asked.unwrap_or(500).min(PAGE_MAX) };
+        let next = from + most;
+        let next = if next < rows.len() { next.to_string() } else { String::new() };
         let result_body = Object::new().text("category", &class);
-        let list = array(rows.into_iter());
-        let result_body = result_body.raw("list", list).text("nextPageCursor", "").close();
+        let list = array(rows.into_iter().skip(from).take(most));
+        let result_body = result_body.raw("list", list).text("nextPageCursor", next).close();
         result(0, "OK", &result_body, desk.now_ns)
     }
 }

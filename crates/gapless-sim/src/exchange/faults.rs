@@ -69,6 +69,8 @@ pub enum Fault {
     SlowBody(u64),
     /// The body of a REST answer ends early.
     Cut,
+    /// A REST request is answered with so many MiB of nothing.
+    HugeBody(u32),
     /// A snapshot is this many messages old.
     OldSnapshot(u32),
     /// A snapshot is this much newer than what the stream has sent.
@@ -145,6 +147,7 @@ pub const KINDS: &[(Fault, u32)] = &[
     (Fault::Slow(400 * MS), 60_000),
     (Fault::SlowBody(900 * MS), 30_000),
     (Fault::Cut, 30_000),
+    (Fault::HugeBody(1), 0),
     (Fault::OldSnapshot(20), 60_000),
     (Fault::LateSnapshot(300 * MS), 60_000),
     (Fault::CrossedSnapshot, 60_000),
@@ -186,6 +189,7 @@ impl Fault {
             Self::Slow(_) => "slow",
             Self::SlowBody(_) => "slow-body",
             Self::Cut => "cut",
+            Self::HugeBody(_) => "huge-body",
             Self::OldSnapshot(_) => "old-snapshot",
             Self::LateSnapshot(_) => "late-snapshot",
             Self::CrossedSnapshot => "crossed-snapshot",
@@ -210,7 +214,8 @@ impl Fault {
             | Self::ErrorBody
             | Self::Slow(_)
             | Self::SlowBody(_)
-            | Self::Cut => Point::Http,
+            | Self::Cut
+            | Self::HugeBody(_) => Point::Http,
             Self::OldSnapshot(_)
             | Self::LateSnapshot(_)
             | Self::CrossedSnapshot
@@ -257,6 +262,7 @@ impl Fault {
             Self::Refuse(_) => Self::Refuse(text.parse().map_err(wrong)?),
             Self::Status(_) => Self::Status(text.parse().map_err(wrong)?),
             Self::Html(_) => Self::Html(text.parse().map_err(wrong)?),
+            Self::HugeBody(_) => Self::HugeBody(text.parse().map_err(wrong)?),
             Self::OldSnapshot(_) => Self::OldSnapshot(text.parse().map_err(wrong)?),
             _ => return Err(format!("{name} takes no argument")),
         })

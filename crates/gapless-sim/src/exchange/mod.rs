@@ -53,6 +53,7 @@ use speaker::{Said, Speaker, snapshot, whole};
 use topic::{Channel, Ids};
 
 const SECOND_NS: u64 = 1_000_000_000;
+const MIB: usize = 1 << 20;
 
 /// A book as the exchange has it.
 #[derive(Clone, Debug)]
@@ -187,6 +188,7 @@ impl Exchange {
             }
             Some(Fault::Html(status)) => html(status),
             Some(Fault::ErrorBody) => speaker.error_body(),
+            Some(Fault::HugeBody(mib)) => Answer::json(vec![b' '; mib as usize * MIB]),
             _ => speaker.http(desk, request),
         };
         answer.delay_ns = desk.setup.rest_ns;

@@ -351,6 +351,11 @@ impl Speaker for Okx {
         }
     }
 
+    fn weight(&self, request: &Request<'_>) -> u32 {
+        // 20 lists in 2 s, 40 books.
+        if request.path() == "/api/v5/public/instruments" { 2 } else { 1 }
+    }
+
     fn refused(&self, _wait_s: u64, _banned: bool) -> Answer {
         Answer::json(r#"{"code":"50011","msg":"Rate limit reached. Please throttle requests."}"#)
             .with_status(429)

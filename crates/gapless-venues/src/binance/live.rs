@@ -95,6 +95,10 @@ macro_rules! wirings {
                 weight(Self::DIALECT, path)
             }
 
+            fn lists(&self, _: Market, _: &[Topic<'_>]) -> Vec<String> {
+                vec![Self::DIALECT.list_path().to_owned()]
+            }
+
             fn used_weight(&self, answer: &HttpAnswer<'_>) -> Option<u32> {
                 used_weight(answer)
             }

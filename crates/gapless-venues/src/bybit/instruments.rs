@@ -1,4 +1,4 @@
-//! `GET /v5/market/instruments-info`: one page of one category.
+//! `GET /v5/market/instruments-info`: one page of one category, and how the next is asked for.
 //!
 //! Linear and spot sizes are amounts of the base coin; an inverse contract is one quote unit.
 
@@ -8,6 +8,7 @@ use simd_json::tape;
 use crate::instruments::{
     Instrument, InstrumentError, Kind, List, Problem, Reading, Status, shortened, simd_rows,
 };
+use crate::url;
 use crate::venue::Market;
 use gapless_book::decimal::Decimal;
 
@@ -18,12 +19,13 @@ const VENUE: &str = "bybit";
 /// # Errors
 /// Not such a body; single rows that cannot be read are in [`List::refused`].
 pub fn read(body: &[u8]) -> Result<List, InstrumentError> {
-    let category = category(body)?;
-    simd_rows(VENUE, body, &["result", "list"], |row| instrument(category, row))
+    let (category, next) = page(body)?;
+    let list = simd_rows(VENUE, body, &["result", "list"], |row| instrument(category, row))?;
+    Ok(List { next, ..list })
 }
 
-/// The category stands beside the rows, not in them.
-fn category(body: &[u8]) -> Result<Market, InstrumentError> {
+/// The category stands beside the rows, not in them, and so does what asks for the next page.
+fn page(body: &[u8]) -> Result<(Market, Option<String>), InstrumentError> {
     let mut copy = body.to_vec();
     let shape = || {
         let text = shortened(&String::from_utf8_lossy(body));
@@ -31,14 +33,25 @@ fn category(body: &[u8]) -> Result<Market, InstrumentError> {
     };
     let tape = simd_json::to_tape(&mut copy)
         .map_err(|error| InstrumentError::whole(VENUE, Problem::Json(error.to_string())))?;
-    let found = tape.as_value().get("result").and_then(|result| result.get("category"));
-    match found.and_then(|word| word.into_string()) {
-        Some("spot") => Ok(Market::Spot),
-        Some("linear") => Ok(Market::Linear),
-        Some("inverse") => Ok(Market::Inverse),
-        Some("option") => Ok(Market::Option),
-        _ => Err(shape()),
-    }
+    let result = tape.as_value().get("result");
+    let word =
+        |key: &str| result.and_then(|result| result.get(key)).and_then(|word| word.into_string());
+    let next = word("nextPageCursor").filter(|cursor| !cursor.is_empty()).map(|cursor| {
+        // Documented cursors are encoded already (`first%3DBTCUSDT`).
+        let mut plain = String::new();
+        let plain = if url::decode(cursor, &mut plain) { plain.as_str() } else { cursor };
+        let mut next = "cursor=".to_owned();
+        url::encode(plain, &mut next);
+        next
+    });
+    let market = match word("category") {
+        Some("spot") => Market::Spot,
+        Some("linear") => Market::Linear,
+        Some("inverse") => Market::Inverse,
+        Some("option") => Market::Option,
+        _ => return Err(shape()),
+    };
+    Ok((market, next))
 }
 
 fn instrument(market: Market, row: tape::Value<'_, '_>) -> Result<Instrument, InstrumentError> {
@@ -122,6 +135,20 @@ mod tests {
         assert_eq!((row.kind, row.expiry_ns), (Kind::Perpetual, None));
         assert_eq!(row.contract_value.unwrap().to_string(), "1");
         assert_eq!(row.contract_currency, "USD");
+    }
+
+    #[test]
+    fn a_page_says_how_the_next_is_asked_for() {
+        let next = |cursor: &str| {
+            let body = format!(
+                r#"{{"result":{{"category":"linear","list":[],"nextPageCursor":"{cursor}"}}}}"#
+            );
+            read(body.as_bytes()).unwrap().next
+        };
+        assert_eq!(next(""), None);
+        assert_eq!(next("first%3DBTC%26last").as_deref(), Some("cursor=first%3DBTC%26last"));
+        assert_eq!(next("a=b&c").as_deref(), Some("cursor=a%3Db%26c"));
+        assert_eq!(next("50%").as_deref(), Some("cursor=50%25"));
     }
 
     #[test]

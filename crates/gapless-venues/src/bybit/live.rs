@@ -1,7 +1,8 @@
 //! Addresses and budgets (protocols.md 3.1, 3.2, 3.4).
 
 use super::Bybit;
-use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, distinct};
+use crate::url;
 use crate::venue::{Market, Topic};
 
 /// Characters of all topics of a connection, quotes and commas included.
@@ -26,8 +27,7 @@ impl Wiring for Bybit {
     }
 
     fn sockets<'a>(&self, market: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
-        // Where nothing is said: the market that has both kinds of books.
-        let market = if market == Market::Unknown { Market::Linear } else { market };
+        let market = said(market);
         let mut sockets: Vec<Socket<'a>> = Vec::new();
         let (mut bytes, most) = (usize::MAX, self.live().topics_max);
         for topic in topics {
@@ -59,6 +59,26 @@ impl Wiring for Bybit {
             Refusal::Unknown
         }
     }
+
+    /// Options are listed by their coin, everything else by the market alone.
+    fn lists(&self, market: Market, topics: &[Topic<'_>]) -> Vec<String> {
+        let market = said(market);
+        let path = format!("/v5/market/instruments-info?category={}&limit=1000", market.name());
+        if market != Market::Option {
+            return vec![path];
+        }
+        let coin = |topic: &Topic<'_>| topic.symbol.split('-').next().unwrap_or("").to_owned();
+        distinct(topics.iter().map(coin), |coin| {
+            let mut path = format!("{path}&baseCoin=");
+            url::encode(coin, &mut path);
+            path
+        })
+    }
+}
+
+/// Where nothing is said: the market that has both kinds of books.
+fn said(market: Market) -> Market {
+    if market == Market::Unknown { Market::Linear } else { market }
 }
 
 #[cfg(test)]

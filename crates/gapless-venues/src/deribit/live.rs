@@ -1,8 +1,9 @@
 //! Addresses and budgets (protocols.md 5.1, 5.2).
 
-use super::Deribit;
 use super::rest::{AUTH_CODES, RETRY_CODES};
+use super::{Deribit, LIST_PATH};
 use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, chunks};
+use crate::url;
 use crate::venue::{Market, Topic};
 
 /// Channels of one connection; the venue states no number.
@@ -27,6 +28,15 @@ impl Wiring for Deribit {
 
     fn sockets<'a>(&self, _: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
         chunks("/ws/api/v2", topics, TOPICS_MAX)
+    }
+
+    /// Lists may be asked for once a second.
+    fn weight(&self, path: &str) -> u32 {
+        if url::path(path).ends_with(LIST_PATH) { self.live().weight.count } else { 1 }
+    }
+
+    fn lists(&self, _: Market, _: &[Topic<'_>]) -> Vec<String> {
+        vec![format!("/api/v2{LIST_PATH}?currency=any&expired=false")]
     }
 
     fn refusal(&self, code: &str, _: &str) -> Refusal {

@@ -30,6 +30,9 @@ use crate::venue::{Claim, Context, HttpAnswer, Market, RestVerdict, Topic, Venue
 use crate::wire::EventSink;
 use gapless_book::sequence::{Bridge, Chain, Rule};
 
+/// End of the path of the lists of instruments.
+const LIST_PATH: &str = "/public/get_instruments";
+
 /// The translator of this venue's dialect.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Deribit;
@@ -46,7 +49,7 @@ impl Venue for Deribit {
     }
 
     fn list_path(&self) -> Option<&'static str> {
-        Some("/public/get_instruments")
+        Some(LIST_PATH)
     }
 
     fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {

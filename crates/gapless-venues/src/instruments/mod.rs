@@ -103,6 +103,8 @@ pub struct List {
     pub instruments: Vec<Instrument>,
     /// Rows refused.
     pub refused: Vec<InstrumentError>,
+    /// What is added to the query to ask for the next page; `None` on the last one.
+    pub next: Option<String>,
 }
 
 impl List {

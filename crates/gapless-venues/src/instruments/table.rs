@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn list(instruments: Vec<Instrument>) -> List {
-        List { instruments, refused: Vec::new() }
+        List { instruments, ..List::default() }
     }
 
     #[test]

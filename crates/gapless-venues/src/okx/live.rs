@@ -1,7 +1,8 @@
 //! Addresses and budgets (protocols.md 4.1, 4.2, 4.5).
 
-use super::Okx;
-use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, chunks};
+use super::{LIST_PATH, Okx};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, chunks, distinct};
+use crate::url;
 use crate::venue::{Market, Topic};
 
 /// Topics of one connection; the venue states no number.
@@ -10,6 +11,20 @@ const TOPICS_MAX: usize = 480;
 /// Channels of the business socket.
 fn is_business(channel: &str) -> bool {
     channel == "trades-all" || channel.starts_with("candle") || channel.starts_with("sprd-")
+}
+
+/// The kind of an instrument by the form of its name (protocols.md 4.1), of an option with its
+/// family behind it.
+fn kind(symbol: &str) -> Option<String> {
+    let parts: Vec<&str> = symbol.split('-').collect();
+    let kind = match parts.as_slice() {
+        [_, _] => "SPOT",
+        [_, _, "SWAP"] => "SWAP",
+        [_, _, _] => "FUTURES",
+        [base, quote, _, _, _] => return Some(format!("OPTION {base}-{quote}")),
+        _ => return None,
+    };
+    Some(kind.to_owned())
 }
 
 impl Wiring for Okx {
@@ -34,6 +49,28 @@ impl Wiring for Okx {
         let mut sockets = chunks("/ws/v5/public", &of(false), TOPICS_MAX);
         sockets.extend(chunks("/ws/v5/business", &of(true), TOPICS_MAX));
         sockets
+    }
+
+    /// Requests for lists are counted twice as narrowly as those for books.
+    fn weight(&self, path: &str) -> u32 {
+        if path.starts_with(LIST_PATH) { 2 } else { 1 }
+    }
+
+    /// One list for each kind of instrument; those of options are by family.
+    fn lists(&self, _: Market, topics: &[Topic<'_>]) -> Vec<String> {
+        let kinds = topics.iter().filter_map(|topic| kind(topic.symbol));
+        distinct(kinds, |kind| {
+            let mut path = format!("{LIST_PATH}?instType=");
+            match kind.split_once(' ') {
+                None => path.push_str(kind),
+                Some((kind, family)) => {
+                    path.push_str(kind);
+                    path.push_str("&instFamily=");
+                    url::encode(family, &mut path);
+                }
+            }
+            path
+        })
     }
 
     fn refusal(&self, code: &str, _: &str) -> Refusal {

@@ -38,6 +38,9 @@ use gapless_book::sequence::{Bridge, Chain, Rule};
 /// Silence after which the client pings: the server closes after 30 s.
 const PING_MS: u64 = 20_000;
 
+/// Path of the lists of instruments.
+const LIST_PATH: &str = "/api/v5/public/instruments";
+
 /// The translator of this venue's dialect.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Okx;
@@ -78,7 +81,7 @@ impl Venue for Okx {
     }
 
     fn list_path(&self) -> Option<&'static str> {
-        Some("/api/v5/public/instruments")
+        Some(LIST_PATH)
     }
 
     fn read_instruments(&self, body: &[u8]) -> Result<List, InstrumentError> {

@@ -8,6 +8,9 @@ use gapless_venues::registry::VenueId;
 use gapless_venues::relay::Flavour;
 use gapless_venues::venue::Market;
 
+/// Lists have megabytes: nobody reads them more often, s.
+const LISTS_S_MIN: u64 = 60;
+
 /// The first key that only a feed has.
 pub(super) fn first_key(text: &SourceText) -> Option<&'static str> {
     let keys = [
@@ -20,6 +23,7 @@ pub(super) fn first_key(text: &SourceText) -> Option<&'static str> {
         ("silence_ms", text.silence_ms.is_some()),
         ("symbol_silence_ms", text.symbol_silence_ms.is_some()),
         ("lifetime_s", text.lifetime_s.is_some()),
+        ("instruments_s", text.instruments_s.is_some()),
         ("snapshot_depth", text.snapshot_depth.is_some()),
         ("flavour", text.flavour.is_some()),
         ("key_env", text.key_env.is_some()),
@@ -59,6 +63,7 @@ pub(super) fn source(text: SourceText, plaintext_loopback: bool) -> Result<LiveC
         text.rest.as_ref().map(|url| base(url, "rest", plaintext_loopback)).transpose()?;
     source.lines = lines(&text, plaintext_loopback)?;
     times(&text, &mut source);
+    lists(&text, &mut source)?;
     source.snapshot_depth = text.snapshot_depth;
     check(&source).map_err(|error| format!("symbols: {error}"))?;
     Ok(LiveConfig { source, plaintext_loopback, key: key(&text)? })
@@ -147,6 +152,20 @@ fn times(text: &SourceText, source: &mut SourceConfig) {
     if let Some(seconds) = text.lifetime_s {
         source.lifetime_ns = Some(ns(seconds, 1_000_000_000));
     }
+}
+
+/// How often the venue's lists are read.
+fn lists(text: &SourceText, source: &mut SourceConfig) -> Result<(), String> {
+    let Some(seconds) = text.instruments_s else { return Ok(()) };
+    if seconds > 0 && !source.has_lists() {
+        return Err(format!("instruments_s: {} has no list", source.venue.name()));
+    }
+    if (1..LISTS_S_MIN).contains(&seconds) {
+        return Err(format!("instruments_s: 0, or at least {LISTS_S_MIN}"));
+    }
+    let ns = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+    source.lists_ns = Some(ns).filter(|ns| *ns > 0);
+    Ok(())
 }
 
 /// Where the key comes from; it must be there, and nothing of it is said.

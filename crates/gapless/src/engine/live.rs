@@ -49,7 +49,7 @@ impl Intake for Live {
         &mut self,
         books: &mut Publications,
         at_most: Duration,
-        _: &mut dyn FnMut(String),
+        failed: &mut dyn FnMut(String),
     ) -> Step {
         if let Some(key) = self.key.look() {
             let now = self.driver.clock().now();
@@ -57,6 +57,9 @@ impl Intake for Live {
         }
         let turn = self.driver.run(books, at_most.min(TURN), Publications::wants_attention);
         self.sockets.run(|runtime| runtime.block_on(turn));
+        if let Some(trouble) = self.driver.feed_mut().take_trouble() {
+            failed(trouble);
+        }
         Step::Go
     }
 

@@ -33,6 +33,9 @@ const TRIP: u64 = 10 * MS;
 /// A live book may be so old: silence of a connection, its ping, a coarse tick.
 const OLD: u64 = 20 * SECOND;
 
+/// Time between two looks at the lists of instruments, ns.
+const LISTS: i64 = 700_000_000;
+
 /// Until a book was seen, nothing contradicts that it is empty.
 const EMPTY: Fault = Fault::EmptySnapshot;
 const EMPTY_CHANCE: u32 = 150_000;
@@ -152,11 +155,14 @@ impl Session {
         config.silence_ns = 5_000_000_000;
         let lines = 1 + rng.below(3).min(1);
         config.lines.resize_with(lines as usize, LineConfig::default);
+        let empties = rng.chance(500);
+        // As often as nobody asks, so that six seconds see many of them.
+        config.lists_ns = rng.chance(500).then_some(LISTS);
         let gate = SharedGate::new(&config.live());
         let feed = Feed::new(config, gate, seed).expect("topics");
         let mut session = Self::with(venue.name(), exchange, feed, symbols);
         session.judge.tells = tells;
-        session.empties = rng.chance(500);
+        session.empties = empties;
         session
     }
 
