@@ -20,7 +20,8 @@ pub struct Arguments {
 pub enum Command {
     /// Replay recordings into books and show them.
     Replay(ReplayArguments),
-    /// Check recordings: exit 3 if any gap, crossed book or refused message is found.
+    /// Check recordings: exit 3 if any gap, crossed book or refused message is found, 1 if none is
+    /// but not everything could be read or checked.
     Verify(VerifyArguments),
     /// Replay recordings on an engine with readers attached, and say how long each stage takes.
     Latency(LatencyArguments),
@@ -42,6 +43,17 @@ pub enum Command {
     /// Show a book that an engine publishes in shared memory: exit 1 if it is not live.
     #[cfg(target_os = "linux")]
     Read(ReadArguments),
+}
+
+impl Command {
+    /// What it reads, if it replays.
+    pub const fn inputs(&self) -> Option<&Inputs> {
+        match self {
+            Self::Replay(arguments) => Some(&arguments.inputs),
+            Self::Verify(arguments) => Some(&arguments.inputs),
+            _ => None,
+        }
+    }
 }
 
 /// Arguments of `latency`.

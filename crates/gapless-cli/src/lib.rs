@@ -21,7 +21,8 @@ mod verify;
 mod watch;
 
 use args::{Arguments, Command};
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 
 /// How a command ends.
@@ -49,6 +50,15 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };
+    if let Some(inputs) = arguments.command.inputs()
+        && let (Some(from), Some(to)) = (inputs.from, inputs.to)
+        && from >= to
+    {
+        let what = "--from is not before --to, so nothing would be read\n";
+        let error = Arguments::command().error(ErrorKind::ValueValidation, what);
+        let _ = error.print();
+        return u8::try_from(error.exit_code()).unwrap_or(2);
+    }
     let exit = match arguments.command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Latency(arguments) => latency::run(&arguments),

@@ -37,13 +37,17 @@ pub fn write(path: &Path, tally: &Tally) -> Result<(), String> {
 
 /// Draws distributions into an SVG file.
 pub fn write_lines(path: &Path, lines: &[Line]) -> Result<(), String> {
-    draw(path, lines).map_err(|error| format!("{}: cannot draw the plot: {error}", path.display()))
+    let mut svg = String::new();
+    draw(&mut svg, lines).map_err(|error| format!("cannot draw the plot: {error}"))?;
+    std::fs::write(path, svg).map_err(|error| {
+        format!("{}: cannot write the plot ({error}); check its folder", path.display())
+    })
 }
 
-fn draw(path: &Path, lines: &[Line]) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(svg: &mut String, lines: &[Line]) -> Result<(), Box<dyn std::error::Error>> {
     let ns = lines.iter().flat_map(|line| line.points.iter().map(|(_, ns)| *ns));
     let most = ns.fold(100.0, f64::max);
-    let root = SVGBackend::new(path, (960, 540)).into_drawing_area();
+    let root = SVGBackend::with_string(svg, (960, 540)).into_drawing_area();
     root.fill(&WHITE)?;
     // The horizontal axis counts nines: 1 = 90 %, 2 = 99 %, …
     let mut chart = ChartBuilder::on(&root)

@@ -58,7 +58,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<Exit, String> {
     };
     match written {
         // Whoever reads from us has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Ok),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => return Err(format!("cannot write the report: {error}")),
         Ok(()) => {}
     }
@@ -72,6 +72,19 @@ pub fn run(arguments: &ReplayArguments) -> Result<Exit, String> {
 pub fn exit(done: &Done) -> Exit {
     for failure in &done.failures {
         eprintln!("gapless: {failure}");
+    }
+    for input in 0..done.replay.inputs() {
+        let (file, stats) = (done.replay.input_name(input), done.replay.input_stats(input));
+        match (stats.cut_streams, stats.torn_bytes) {
+            (0, 0) => {}
+            (0, torn) => eprintln!(
+                "gapless: {file}: ends inside a line; its last {torn} bytes were left out"
+            ),
+            (_, torn) => eprintln!(
+                "gapless: {file}: the compressed file is cut short: {torn} bytes could not be \
+                 used, and what followed is not known; fetch the file again"
+            ),
+        }
     }
     if let Some(first) = &done.tally.first_off_grid {
         let count = done.tally.off_grid;
@@ -118,9 +131,7 @@ pub fn read(arguments: &Inputs, speed: Speed) -> Result<Done, String> {
     let mut count = 0u64;
     let stopped = replay.run_while(
         &mut tally,
-        |tally, place| {
-            tally.counting = !place.warmup;
-            tally.place = (place.input, place.line);
+        |_, _| {
             count += 1;
             if let Some(bar) = bar.as_ref().filter(|_| count.is_multiple_of(BAR_EVERY)) {
                 bar.set_position(progress.iter().map(Progress::bytes).sum());

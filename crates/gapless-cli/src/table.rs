@@ -5,6 +5,7 @@ use gapless::book::decimal::Decimal;
 use gapless::book::event::Side;
 use gapless::book::local::Reason;
 use gapless::latency::Span;
+use gapless::replay::error::printable;
 use gapless::{BookReport, Replay};
 use std::fmt::Write;
 
@@ -46,8 +47,8 @@ fn row(report: &BookReport<'_>) -> [String; 10] {
         reason => format!("{} ({})", report.state().name(), reason.name()),
     };
     [
-        report.name(),
-        report.channel().to_owned(),
+        printable(&report.name()),
+        printable(report.channel()),
         state,
         side(report.best_bid()),
         side(report.best_ask()),
@@ -85,7 +86,7 @@ fn write_columns(out: &mut String, rows: &[[String; 10]]) {
 
 fn write_depth(out: &mut String, report: &BookReport<'_>, depth: usize) {
     let Some(book) = report.book() else { return };
-    let _ = writeln!(out, "\n{} {}", report.name(), report.channel());
+    let _ = writeln!(out, "\n{}", printable(&format!("{} {}", report.name(), report.channel())));
     let asks: Vec<_> = book.depth(Side::Ask, depth).collect();
     for level in asks.iter().rev() {
         let (price, qty) = book.decimals(*level);

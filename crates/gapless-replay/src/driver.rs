@@ -68,6 +68,8 @@ struct Origin {
     /// HTTP bodies that came before the first connection.
     early: Vec<Kept>,
     early_bytes: usize,
+    /// Bytes of a CSV that were counted.
+    csv_bytes: u64,
     /// Its connections by name.
     names: HashMap<String, usize>,
 }
@@ -101,6 +103,8 @@ pub struct Driver {
     origins: Vec<Origin>,
     lines: Vec<Line>,
     stats: DriverStats,
+    /// Until something was received at or after this time, nothing counts.
+    count_from: Option<i64>,
     last_recv_ns: i64,
 }
 
@@ -119,6 +123,7 @@ impl Driver {
             origins: Vec::new(),
             lines: Vec::new(),
             stats: DriverStats::default(),
+            count_from: None,
             last_recv_ns: gapless_book::event::NO_TIME,
         }
     }
@@ -132,6 +137,12 @@ impl Driver {
     /// machine has.
     pub const fn set_isa(&mut self, isa: Isa) {
         self.isa = Some(isa);
+    }
+
+    /// Counts only from the first record on that was received at or after a time; what comes before
+    /// is built upon.
+    pub const fn count_from(&mut self, time_ns: i64) {
+        self.count_from = Some(time_ns);
     }
 
     /// Gives every connection, those to come too, the venues' lists as they are now.
@@ -165,6 +176,7 @@ impl Driver {
             lost: false,
             early: Vec::new(),
             early_bytes: 0,
+            csv_bytes: 0,
             names: HashMap::new(),
         });
         self.origins.len() - 1
@@ -180,6 +192,12 @@ impl Driver {
     #[must_use]
     pub fn input_name(&self, line: &Line) -> &str {
         self.origins.get(line.input).map_or("", |origin| origin.name.as_str())
+    }
+
+    /// Name of an input.
+    #[must_use]
+    pub fn origin_name(&self, input: usize) -> &str {
+        self.origins.get(input).map_or("", |origin| origin.name.as_str())
     }
 
     /// What was fed.
@@ -210,18 +228,25 @@ impl Driver {
         reader: &mut csv::Reader<R>,
         watcher: &mut W,
     ) {
-        self.last_recv_ns = self.last_recv_ns.max(reader.recv_ns());
+        let counts = self.received(reader.recv_ns());
+        watcher.place(input, reader.stats().lines, counts);
         let mut frames = 0;
         self.with(input, CSV_SOURCE, watcher, |line, watcher| {
-            let mut rows = Rows { line, watcher, frames: 0 };
+            let mut rows = Rows { input, counts, line, watcher, frames: 0 };
             reader.emit(&mut rows);
             frames = rows.frames;
         });
         self.stats.frames += frames;
+        if let Some(origin) = self.origins.get_mut(input) {
+            let read = reader.bytes();
+            self.stats.bytes += read.saturating_sub(origin.csv_bytes);
+            origin.csv_bytes = read;
+        }
     }
 
     /// A line of an input could not be read: it may have been any book's.
-    pub fn lost<W: Watcher>(&mut self, input: usize, watcher: &mut W) {
+    pub fn lost<W: Watcher>(&mut self, input: usize, line: u64, watcher: &mut W) {
+        watcher.place(input, line, self.count_from.is_none());
         let error = WireError::new(WireErrorKind::Truncated, 0);
         let reject = Reject::unnamed(error);
         let now_ns = self.last_recv_ns;
@@ -283,8 +308,42 @@ impl Driver {
         }
     }
 
+    /// Notes when something was received; whether it counts.
+    fn received(&mut self, recv_ns: i64) -> bool {
+        self.last_recv_ns = self.last_recv_ns.max(recv_ns);
+        if self.count_from.is_some_and(|from| self.last_recv_ns >= from) {
+            self.count();
+        }
+        self.count_from.is_none()
+    }
+
+    /// Counts from here on.
+    #[cold]
+    fn count(&mut self) {
+        self.count_from = None;
+        self.stats = DriverStats::default();
+        for line in &mut self.lines {
+            let mut books = Books::default();
+            line.session.lend(&mut books);
+            for id in (0u32..).take(books.len()).map(BookId) {
+                if let Some(entry) = books.get_mut(id) {
+                    entry.local.forget_counts();
+                }
+            }
+            line.session.lend(&mut books);
+        }
+    }
+
+    /// There is nothing more: if nothing was to be counted, nothing was.
+    pub fn end(&mut self) {
+        if self.count_from.is_some() {
+            self.count();
+        }
+    }
+
     fn told<W: Watcher>(&mut self, input: usize, record: &Record<'_>, watcher: &mut W) {
-        self.last_recv_ns = self.last_recv_ns.max(record.recv_ns);
+        let counts = self.received(record.recv_ns);
+        watcher.place(input, record.line, counts);
         match record.kind {
             RecordKind::Http => self.http(input, record, watcher),
             RecordKind::Frame | RecordKind::Binary => self.frame(input, record, watcher),
@@ -320,7 +379,7 @@ impl Driver {
         });
         self.stats.after_close += dropped;
         self.stats.frames += 1 - dropped;
-        self.stats.bytes += record.payload.len() as u64;
+        self.stats.bytes += record.payload.len() as u64 * (1 - dropped);
     }
 
     /// A REST body has no connection: it is offered to all of its input (capture.md). Events are
@@ -501,6 +560,8 @@ const CSV_SOURCE: &str = "csv";
 
 /// Carries the messages of a CSV to its session.
 struct Rows<'d, W> {
+    input: usize,
+    counts: bool,
     line: &'d mut Line,
     watcher: &'d mut W,
     frames: u64,
@@ -513,6 +574,7 @@ impl<W: Watcher> csv::Sink for Rows<'_, W> {
     }
 
     fn reject(&mut self, reject: &csv::Reject<'_>) {
+        self.watcher.place(self.input, reject.line, self.counts);
         let line = usize::try_from(reject.line).unwrap_or(usize::MAX);
         let reject_here = Reject {
             error: WireError::new(WireErrorKind::Row(reject.reason.name()), line),

@@ -63,6 +63,12 @@ pub enum ReplayError {
         /// The suffixes that were looked for.
         wanted: &'static str,
     },
+    /// A pattern that no file matches.
+    #[error("{file}: no file matches; check the path and the pattern")]
+    NoMatch {
+        /// The pattern.
+        file: FileName,
+    },
     /// Not a pattern.
     #[error("{file}: not a valid pattern ({what}); quote a name that has *, ? or [ in it")]
     Pattern {
@@ -208,6 +214,7 @@ impl ReplayError {
             Self::Missing { file }
             | Self::Unreadable { file, .. }
             | Self::NoneFound { file, .. }
+            | Self::NoMatch { file }
             | Self::Pattern { file, .. }
             | Self::TooMany { file, .. }
             | Self::Empty { file }
@@ -258,6 +265,13 @@ pub fn quote(bytes: &[u8]) -> String {
         quoted.push('…');
     }
     quoted
+}
+
+/// A name from a recording, fit for a line of text: control characters and such as turn or hide
+/// what stands beside them are escaped.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    escape(text, usize::MAX)
 }
 
 fn escape(text: &str, max: usize) -> String {

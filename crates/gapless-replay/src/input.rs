@@ -4,6 +4,7 @@
 //! inputs; [`open`] unpacks one and tells its form from its first line. What cannot be read is one
 //! error that says what was found instead and what to do.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -101,6 +102,12 @@ impl Input {
         Self { path: None, name: FileName::new("(standard input)") }
     }
 
+    /// The same for every way to name a file.
+    fn real(&self) -> Option<PathBuf> {
+        let path = self.path.as_ref()?;
+        Some(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))
+    }
+
     /// Its name for people and reports.
     #[must_use]
     pub fn name(&self) -> &FileName {
@@ -136,15 +143,11 @@ impl Input {
 /// nobody takes a part for the whole.
 pub fn find(arguments: &[String]) -> Result<Vec<Input>, Vec<ReplayError>> {
     let (mut inputs, mut errors) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
     for argument in arguments {
         match find_one(argument) {
-            Ok(found) => {
-                for input in found {
-                    if !inputs.contains(&input) {
-                        inputs.push(input);
-                    }
-                }
-            }
+            // One file may be named in several ways.
+            Ok(found) => inputs.extend(found.into_iter().filter(|input| seen.insert(input.real()))),
             Err(error) => errors.push(error),
         }
     }
@@ -198,7 +201,7 @@ fn expand(pattern: &str) -> Result<Vec<Input>, ReplayError> {
         }
     }
     if found.is_empty() {
-        return Err(ReplayError::NoneFound { file: file(), wanted: "no file matches" });
+        return Err(ReplayError::NoMatch { file: file() });
     }
     Ok(found)
 }

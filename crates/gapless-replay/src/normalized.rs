@@ -124,6 +124,7 @@ impl<R: Read> Reader<R> {
 pub(crate) fn end_of<R: Read>(lines: &Lines<R>, stats: &mut Stats) -> Result<bool, ReplayError> {
     let Some(cut) = lines.cut() else { return Ok(false) };
     stats.torn_bytes += cut.lost;
+    stats.cut_streams += 1;
     let (file, byte) = (lines.name().clone(), lines.byte());
     Err(ReplayError::Truncated { file, container: cut.container, byte })
 }

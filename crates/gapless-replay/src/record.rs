@@ -64,6 +64,8 @@ pub struct Stats {
     /// Bytes lost at the torn end: the unpacked bytes after the last whole line, and, where the
     /// compressed stream itself is cut, the packed bytes that gave nothing.
     pub torn_bytes: u64,
+    /// Compressed streams that end before their end: what followed is not known.
+    pub cut_streams: u64,
 }
 
 impl Stats {

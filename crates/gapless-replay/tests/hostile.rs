@@ -221,8 +221,8 @@ fn a_lost_line_leaves_no_book_live_whose_messages_have_no_numbers() {
         books.filter(|(_, entry)| entry.local.live().is_some()).count()
     };
     assert_eq!(live(&driver), 1);
-    driver.lost(id + 1, &mut ());
+    driver.lost(id + 1, 1, &mut ());
     assert_eq!(live(&driver), 1, "another input's line");
-    driver.lost(id, &mut ());
+    driver.lost(id, 1, &mut ());
     assert_eq!(live(&driver), 0);
 }

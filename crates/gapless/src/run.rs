@@ -114,6 +114,9 @@ impl Replay {
         let mut driver = Driver::new(choices.config, choices.venue);
         driver.only(choices.symbols);
         driver.instruments(choices.instruments, &mut ());
+        if let Some(from_ns) = choices.from_ns {
+            driver.count_from(from_ns);
+        }
         if choices.merge_lines {
             driver.merge(LinePolicy::default());
         }
@@ -217,7 +220,7 @@ impl Replay {
     pub(crate) fn lost<W: Watcher>(&mut self, failure: Failure, watcher: &mut W) -> ReplayError {
         let id = self.ids.get(failure.input).copied().flatten();
         if let Some(id) = id.filter(|_| !failure.error.is_fatal()) {
-            self.driver.lost(id, watcher);
+            self.driver.lost(id, failure.error.line().unwrap_or(0), watcher);
         }
         failure.error
     }
@@ -248,6 +251,7 @@ impl Replay {
                 failed(ReplayError::UnknownVenue { file });
             }
         }
+        self.driver.end();
     }
 
     /// The pace that was asked for.
@@ -346,10 +350,22 @@ impl Replay {
         self.merged.inputs().nth(input).map_or("", |input| input.name().as_str())
     }
 
+    /// What was met in an input.
+    #[must_use]
+    pub fn input_stats(&self, input: usize) -> Stats {
+        self.merged.stats(input)
+    }
+
+    /// How many inputs there are.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.ids.len()
+    }
+
     /// What the readers met, summed.
     #[must_use]
     pub fn reader_stats(&self) -> Stats {
-        (0..self.ids.len()).map(|input| self.merged.stats(input)).fold(Stats::default(), add)
+        (0..self.inputs()).map(|input| self.input_stats(input)).fold(Stats::default(), add)
     }
 
     /// How far each input has been read; cheap to clone and to ask from anywhere.
@@ -367,6 +383,7 @@ const fn add(a: Stats, b: Stats) -> Stats {
         steps_back: a.steps_back + b.steps_back,
         bad_times: a.bad_times + b.bad_times,
         torn_bytes: a.torn_bytes + b.torn_bytes,
+        cut_streams: a.cut_streams + b.cut_streams,
     }
 }
 

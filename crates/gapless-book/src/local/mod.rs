@@ -145,6 +145,11 @@ impl LocalBook {
         &self.counters
     }
 
+    /// Counts from zero again.
+    pub fn forget_counts(&mut self) {
+        self.counters = Counters::default();
+    }
+
     /// How well continuity is proven.
     #[must_use]
     pub const fn integrity(&self) -> Integrity {

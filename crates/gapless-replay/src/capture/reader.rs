@@ -128,7 +128,10 @@ impl<R: Read> Reader<R> {
         if found == Found::Tail {
             self.stats.torn_bytes += self.lines.line().len() as u64;
         }
-        self.stats.torn_bytes += self.lines.cut().map_or(0, |cut| cut.lost);
+        if let Some(cut) = self.lines.cut() {
+            self.stats.torn_bytes += cut.lost;
+            self.stats.cut_streams += 1;
+        }
     }
 
     /// Kind of a line; `None` for one that gives no record.

@@ -185,6 +185,12 @@ impl<R: Read> Reader<R> {
         self.stats
     }
 
+    /// Unpacked bytes read so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.lines.byte() + self.lines.line().len() as u64
+    }
+
     /// Receive time of the batch that [`Reader::advance`] went to; `NO_TIME` if it has none.
     #[must_use]
     pub fn recv_ns(&self) -> i64 {
@@ -295,6 +301,7 @@ fn end_of<R: Read>(lines: &Lines<R>, found: Found, stats: &mut Stats) -> Option<
     }
     let Cut { container, lost } = lines.cut()?;
     stats.torn_bytes += lost;
+    stats.cut_streams += 1;
     let (file, byte) = (lines.name().clone(), lines.byte());
     Some(ReplayError::Truncated { file, container, byte })
 }

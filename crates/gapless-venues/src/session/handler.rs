@@ -142,6 +142,13 @@ pub enum Wire<'a> {
 
 /// Is told of everything on several connections, and whose it is.
 pub trait Watcher: Handler {
+    /// What follows stands in this line, from 1, of a recording, given by the index of its input;
+    /// `counts`: it is to be counted, not only to be built upon.
+    #[inline]
+    fn place(&mut self, input: usize, line: u64, counts: bool) {
+        let _ = (input, line, counts);
+    }
+
     /// What follows belongs to this connection.
     fn line(&mut self, line: LineId) {
         let _ = line;
