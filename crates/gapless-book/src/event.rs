@@ -16,6 +16,26 @@ pub enum Side {
     Ask,
 }
 
+impl Side {
+    /// What is kept for this side, of a pair that has bids first.
+    #[inline]
+    pub(crate) const fn of<T>(self, [bid, ask]: &[T; 2]) -> &T {
+        match self {
+            Self::Bid => bid,
+            Self::Ask => ask,
+        }
+    }
+
+    /// As [`Side::of`].
+    #[inline]
+    pub(crate) const fn of_mut<T>(self, [bid, ask]: &mut [T; 2]) -> &mut T {
+        match self {
+            Self::Bid => bid,
+            Self::Ask => ask,
+        }
+    }
+}
+
 /// One aggregated price level: the **absolute** size now resting at a price, 0 = none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[repr(C)]

@@ -30,6 +30,20 @@ struct Chunk([u16; PLACES]);
 
 impl Chunk {
     const NONE: Self = Self([0; PLACES]);
+
+    /// Index of the page at a place.
+    #[inline(always)]
+    #[allow(clippy::indexing_slicing, reason = "there are PLACES of them")]
+    const fn at(&self, place: usize) -> u16 {
+        self.0[place % PLACES]
+    }
+
+    /// As [`Chunk::at`].
+    #[inline(always)]
+    #[allow(clippy::indexing_slicing, reason = "there are PLACES of them")]
+    const fn at_mut(&mut self, place: usize) -> &mut u16 {
+        &mut self.0[place % PLACES]
+    }
 }
 
 /// The levels of one side whose keys lie in the window.
@@ -67,7 +81,7 @@ impl Grid {
     #[inline(always)]
     pub(super) fn put(&mut self, key: u64, qty: i64) -> Option<i64> {
         let chunk = self.chunks.get(*self.directory.get(self.number(key))?)?;
-        let index = chunk.0[place(key)];
+        let index = chunk.at(place(key));
         if index & DENSE == 0 {
             return self.pages.get_mut(index)?.put(key, qty);
         }
@@ -78,7 +92,7 @@ impl Grid {
     #[inline]
     pub(super) fn get(&self, key: u64) -> i64 {
         let chunk = self.chunk(self.number(key));
-        let leaf = chunk.and_then(|chunk| self.leaf(chunk.0[place(key)]));
+        let leaf = chunk.and_then(|chunk| self.leaf(chunk.at(place(key))));
         leaf.map_or(0, |leaf| leaf.get(key))
     }
 
@@ -160,7 +174,7 @@ impl Grid {
 
     /// The first level at or after a key.
     pub(super) fn first_from(&self, key: u64) -> Option<(u64, i64)> {
-        let here = self.chunk(self.number(key)).and_then(|chunk| self.leaf(chunk.0[place(key)]));
+        let here = self.chunk(self.number(key)).and_then(|chunk| self.leaf(chunk.at(place(key))));
         let bits = here.map_or(0, |leaf| leaf.present() & (u64::MAX << (key & 63)));
         if let Some(leaf) = here.filter(|_| bits != 0) {
             let found = (key & !63) + lowest(bits) as u64;
@@ -197,7 +211,7 @@ impl Grid {
         };
         let Some(chunk) = self.chunks.get_mut(chunk_index) else { return };
         let home = home(chunk_index, place(key));
-        let index = &mut chunk.0[place(key)];
+        let index = chunk.at_mut(place(key));
         if *index == 0 {
             *index = self.pages.take(Page::NONE, Page::of(key, qty), home);
             if let Some(places) = self.places.get_mut(usize::from(chunk_index)) {
@@ -213,7 +227,7 @@ impl Grid {
     }
 
     fn has_page(&self, key: u64) -> bool {
-        self.chunk(self.number(key)).is_some_and(|chunk| chunk.0[place(key)] != 0)
+        self.chunk(self.number(key)).is_some_and(|chunk| chunk.at(place(key)) != 0)
     }
 
     fn add_chunk(&mut self, number: usize) -> u16 {
@@ -242,7 +256,7 @@ impl Grid {
         let Some(home) = self.pages.home(index) else { return };
         let chunk_index = chunk_of(home);
         let Some(chunk) = self.chunks.get_mut(chunk_index) else { return };
-        chunk.0[place_of(home)] = 0;
+        *chunk.at_mut(place_of(home)) = 0;
         self.pages.give(index);
         let Some(places) = self.places.get_mut(usize::from(chunk_index)) else { return };
         *places &= !(1 << place_of(home));
@@ -267,7 +281,7 @@ impl Grid {
             let mut page = Page::EMPTY;
             bits(block.present()).for_each(|bit| _ = page.put(bit, block.get(bit)));
             let Some(chunk) = self.chunks.get_mut(chunk_of(home)) else { continue };
-            chunk.0[place_of(home)] = self.pages.take(Page::NONE, page, home);
+            *chunk.at_mut(place_of(home)) = self.pages.take(Page::NONE, page, home);
             self.blocks.give(index);
         }
     }
@@ -442,7 +456,7 @@ impl<'a> Walk<'a> {
         let place = self.places.trailing_zeros() as usize % PLACES;
         self.places &= self.places.wrapping_sub(1);
         let Some(chunk) = self.grid.chunk(self.number) else { return };
-        let Some(leaf) = self.grid.leaf(chunk.0[place]) else { return };
+        let Some(leaf) = self.grid.leaf(chunk.at(place)) else { return };
         (self.leaf, self.bits) = (leaf, leaf.present());
         self.first_key = self.grid.first_key(self.number, place);
     }

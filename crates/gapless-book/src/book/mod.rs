@@ -2,7 +2,6 @@
 //!
 //! Invariant: a message is applied whole or not at all. What cannot be held exactly is refused
 //! with the book unchanged.
-#![allow(clippy::indexing_slicing, reason = "a side indexes an array of two")]
 
 mod canonical;
 mod grid;
@@ -147,7 +146,7 @@ impl Book {
     #[must_use]
     #[inline]
     pub const fn may_differ(&self, side: Side, last: Option<i64>) -> bool {
-        match (self.touched[side as usize], last) {
+        match (*side.of(&self.touched), last) {
             (Touched::Nothing, _) => false,
             (Touched::Everything, _) | (_, None) => true,
             (Touched::From(first), Some(last)) => match side {
@@ -189,14 +188,14 @@ impl Book {
     #[must_use]
     pub fn extra_at(&self, side: Side, price: i64) -> i64 {
         let notes = self.notes.as_deref();
-        notes.and_then(|n| n.extra[side as usize].get(&price)).copied().unwrap_or(0)
+        notes.and_then(|n| side.of(&n.extra).get(&price)).copied().unwrap_or(0)
     }
 
     /// Decimals of price and size as last written at a price; `None` if that cannot be told.
     #[must_use]
     pub fn written_at(&self, side: Side, price: i64) -> Option<(u8, u8)> {
         let notes = self.notes.as_deref()?;
-        let written = notes.written[side as usize].get(&price).copied()?;
+        let written = side.of(&notes.written).get(&price).copied()?;
         (written.0 != u8::MAX && written.1 != u8::MAX).then_some(written)
     }
 
@@ -276,9 +275,11 @@ impl Book {
         }
         let new = self.new_notes(message);
         let notes = self.notes.as_deref();
-        let are = |side: usize| notes.map_or(0, |notes| notes.extra[side].len());
-        if are(0) + new[0] > LEVELS_MAX || are(1) + new[1] > LEVELS_MAX {
-            return Err(Refusal::TooManyLevels);
+        for side in [Side::Bid, Side::Ask] {
+            let there = notes.map_or(0, |notes| side.of(&notes.extra).len());
+            if there + side.of(&new) > LEVELS_MAX {
+                return Err(Refusal::TooManyLevels);
+            }
         }
         Ok(())
     }
@@ -366,7 +367,9 @@ impl Book {
         let (price, qty) = factors(message.scales, self.scales).unwrap_or((1, 1));
         let notes = self.notes.get_or_insert_with(Box::default);
         let (bids, asks) = message.extras.split_at(message.bids.len().min(message.extras.len()));
-        for (side, levels, extras) in [(0, message.bids, bids), (1, message.asks, asks)] {
+        for (side, levels, extras) in
+            [(Side::Bid, message.bids, bids), (Side::Ask, message.asks, asks)]
+        {
             for (level, extra) in levels.iter().zip(extras) {
                 notes.set(side, level.price.wrapping_mul(price), level.qty, extra, qty);
             }
@@ -391,8 +394,8 @@ impl Book {
         self.side_mut(side).set(price, 0);
         self.touch(side, price);
         if let Some(notes) = &mut self.notes {
-            notes.written[side as usize].remove(&price);
-            notes.extra[side as usize].remove(&price);
+            side.of_mut(&mut notes.written).remove(&price);
+            side.of_mut(&mut notes.extra).remove(&price);
         }
     }
 
@@ -404,7 +407,7 @@ impl Book {
 
     #[inline]
     fn touch(&mut self, side: Side, price: i64) {
-        let touched = &mut self.touched[side as usize];
+        let touched = side.of_mut(&mut self.touched);
         *touched = match (*touched, side) {
             (Touched::Nothing, _) => Touched::From(price),
             (Touched::From(first), Side::Bid) => Touched::From(first.max(price)),
@@ -419,28 +422,31 @@ impl Notes {
     /// its level, so that what fits the levels need not fit the notes.
     fn scaled(&self, price: i64, qty: i64) -> Option<Self> {
         let mut scaled = Self::default();
-        for side in 0..2 {
-            for (at, written) in &self.written[side] {
-                scaled.written[side].insert(at.checked_mul(price)?, *written);
+        for side in [Side::Bid, Side::Ask] {
+            let (written, extras) = (&mut scaled.written, &mut scaled.extra);
+            for (at, digits) in side.of(&self.written) {
+                side.of_mut(written).insert(at.checked_mul(price)?, *digits);
             }
-            for (at, extra) in &self.extra[side] {
-                scaled.extra[side].insert(at.checked_mul(price)?, extra.checked_mul(qty)?);
+            for (at, extra) in side.of(&self.extra) {
+                side.of_mut(extras).insert(at.checked_mul(price)?, extra.checked_mul(qty)?);
             }
         }
         Some(scaled)
     }
 
-    fn set(&mut self, side: usize, price: i64, qty: i64, extra: &LevelExtra, qty_factor: i64) {
+    fn set(&mut self, side: Side, price: i64, qty: i64, extra: &LevelExtra, qty_factor: i64) {
+        let extras = side.of_mut(&mut self.extra);
         if extra.extra == 0 {
-            self.extra[side].remove(&price);
+            extras.remove(&price);
         } else {
             // Checked by `factors_fit`, as the level's own numbers.
-            self.extra[side].insert(price, extra.extra.wrapping_mul(qty_factor));
+            extras.insert(price, extra.extra.wrapping_mul(qty_factor));
         }
+        let written = side.of_mut(&mut self.written);
         if qty == 0 {
-            self.written[side].remove(&price);
+            written.remove(&price);
         } else {
-            self.written[side].insert(price, (extra.price_decimals, extra.qty_decimals));
+            written.insert(price, (extra.price_decimals, extra.qty_decimals));
         }
     }
 }

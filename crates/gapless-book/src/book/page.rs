@@ -109,6 +109,7 @@ impl Block {
 
     /// Sets the size of a price and returns the one before (0: none).
     #[inline(always)]
+    #[allow(clippy::indexing_slicing, reason = "a key is masked to the 64 words")]
     pub(super) const fn put(&mut self, key: u64, qty: i64) -> i64 {
         let word = &mut self.words[(key & 63) as usize];
         let old = *word;
@@ -119,6 +120,7 @@ impl Block {
 
     /// Size of a price, 0 if it is not held.
     #[inline]
+    #[allow(clippy::indexing_slicing, reason = "a key is masked to the 64 words")]
     pub(super) const fn get(&self, key: u64) -> i64 {
         self.words[(key & 63) as usize]
     }

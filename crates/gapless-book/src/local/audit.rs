@@ -75,9 +75,9 @@ fn differences(
             });
             differing.count() as u64
         };
-        count += differs(book, &audit.book, audit.complete_to[side as usize], false);
+        count += differs(book, &audit.book, *side.of(&audit.complete_to), false);
         // Levels that only the snapshot has; those of both are counted above.
-        count += differs(&audit.book, book, complete_to[side as usize], true);
+        count += differs(&audit.book, book, *side.of(complete_to), true);
     }
     count
 }

@@ -9,7 +9,6 @@
 //!
 //! Invariant: [`State::Live`] is said only of a book that holds every message up to its anchor,
 //! is not crossed and, where the venue sends checksums, matched the last one.
-#![allow(clippy::indexing_slicing, reason = "a side indexes an array of two")]
 
 mod audit;
 mod check;
@@ -185,7 +184,7 @@ impl LocalBook {
     /// is now; `None` = the side is whole.
     #[must_use]
     pub fn complete_to(&self, side: Side) -> Option<i64> {
-        self.complete_to[side as usize].and_then(|price| price.at_scale(self.book.scales().price))
+        side.of(&self.complete_to).and_then(|price| price.at_scale(self.book.scales().price))
     }
 
     /// Stamps of the last message that was accepted.
