@@ -5,7 +5,7 @@ mod fed;
 
 use fed::Line;
 use gapless_book::event::{EventKind, Flags, NO_TIME, Side, TimeUnit};
-use gapless_book::local::{Reason, Transition};
+use gapless_book::local::{Demand, Outcome, Reason, Transition};
 use gapless_book::sequence::Verdict;
 use gapless_venues::binance::{self, BinanceSpot, BinanceUsdm, Dialect};
 use gapless_venues::scratch::Scratch;
@@ -114,8 +114,9 @@ fn c06_a_repeat_changes_nothing_and_is_counted() {
     let before = line.levels("BTCUSDT");
     for (first, last) in [(101, 105), (100, 105)] {
         line.forget().frame(&delta_with(first, last, r#"["1.0","1"]"#, ""));
-        assert_eq!(line.verdicts(), [Verdict::Stale]);
-        assert!(line.told.levels.is_empty() && line.transitions().is_empty());
+        let (verdict, transition, demand) = (Verdict::Stale, Transition::None, Demand::None);
+        assert_eq!(line.told.outcomes, [Outcome { verdict, transition, demand }]);
+        assert!(line.told.levels.is_empty() && line.told.actions.is_empty());
     }
     assert_eq!(line.levels("BTCUSDT"), before);
     assert_eq!((line.state("BTCUSDT").as_str(), line.seq("BTCUSDT")), ("live", Some(105)));

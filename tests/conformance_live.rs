@@ -88,10 +88,15 @@ fn c85_a_relay_that_asks_to_wait_is_not_asked_before() {
 
 #[test]
 fn c86_a_refused_key_is_a_state_and_not_a_loop() {
-    for status in [401, 403] {
+    // The key is in the query, or in a header.
+    for (status, flavour, path) in [
+        (401, Flavour::PREFIXED, "/ws"),
+        (401, Flavour::SCORED, "/v1/tardis/stream"),
+        (403, Flavour::SCORED, "/v1/tardis/stream"),
+    ] {
         let sim = Sim::new(Venue::Relay, 1);
         sim.trouble(Fault::Refuse(status), When::Every(1));
-        let engine = engine([relay(&sim, Flavour::SCORED, "/v1/tardis/stream")]);
+        let engine = engine([relay(&sim, flavour, path)]);
         until("it is said", || {
             let status = engine.status();
             status.iter().flat_map(|s| &s.connections).any(|c| c.phase.name() == "failed")
@@ -100,7 +105,9 @@ fn c86_a_refused_key_is_a_state_and_not_a_loop() {
         let label = format!("refuse {status}");
         let refused = sim.look(move |exchange| exchange.fault_counts().get(&label).copied());
         assert_eq!(refused, Some(1));
-        assert!(engine.books().iter().all(|book| book.reason == Reason::Auth));
+        let books = engine.books();
+        assert!(!books.is_empty());
+        assert!(books.iter().all(|b| (b.state, b.reason) == (State::Failed, Reason::Auth)));
     }
 }
 

@@ -10,7 +10,7 @@ use gapless_book::event::{
 use gapless_book::local::{LocalBook, Outcome, Reason, State, Transition};
 use gapless_book::sequence::Verdict;
 use gapless_venues::books::{BookEntry, BookId};
-use gapless_venues::session::{Action, Handler, Session, SessionConfig};
+use gapless_venues::session::{Action, Handler, Session, SessionConfig, Watcher};
 use gapless_venues::venue::Venue;
 use gapless_venues::wire::Reject;
 
@@ -88,6 +88,8 @@ impl Handler for Step {
     }
 }
 
+impl Watcher for Step {}
+
 /// A session with a clock that moves a millisecond per frame.
 pub struct Line<V> {
     pub session: Session<V>,
@@ -153,13 +155,18 @@ impl<V: Venue> Line<V> {
     /// The levels as they stand: `2.5x4 2.4x1 | 2.6x1`.
     #[track_caller]
     pub fn levels(&self, channel: &str, symbol: &str) -> String {
-        let book = self.book(channel, symbol).last_known();
-        let side = |side| {
-            let levels = book.depth(side, usize::MAX).map(|level| book.decimals(level));
-            levels.map(|(price, qty)| format!("{price}x{qty}")).collect::<Vec<_>>().join(" ")
-        };
-        format!("{} | {}", side(Side::Bid), side(Side::Ask)).trim().to_owned()
+        text(self.book(channel, symbol))
     }
+}
+
+/// Levels of a book: `2.5x4 2.4x1 | 2.6x1`.
+pub fn text(book: &LocalBook) -> String {
+    let book = book.last_known();
+    let side = |side| {
+        let levels = book.depth(side, usize::MAX).map(|level| book.decimals(level));
+        levels.map(|(price, qty)| format!("{price}x{qty}")).collect::<Vec<_>>().join(" ")
+    };
+    format!("{} | {}", side(Side::Bid), side(Side::Ask)).trim().to_owned()
 }
 
 #[track_caller]

@@ -1,9 +1,10 @@
 //! What a peer may do wrong before there is a connection: certificates, encryption, names, answers
 //! to the request for a WebSocket. Each has its own reason, and none leads to plain text.
 
+use futures_util::SinkExt;
 use gapless_feed::Why;
 use gapless_feed::net::dial::Dialer;
-use gapless_feed::net::transport::{Network, Question, Transport};
+use gapless_feed::net::transport::{Incoming, Network, Question, Socket, Transport};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite::Message;
 
 /// An authority and what it signs.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -59,6 +61,8 @@ enum Peer {
     Says(String),
     /// Answers the first request with this, and goes.
     Leaves(String),
+    /// Opens the WebSocket that it is asked for, and says this in a binary message.
+    Binary(&'static [u8]),
     Silent,
 }
 
@@ -87,6 +91,12 @@ async fn serve(peer: Peer) -> u16 {
                         if matches!(*peer, Peer::Says(_)) {
                             tokio::time::sleep(Duration::from_secs(30)).await;
                         }
+                    }
+                    Peer::Binary(bytes) => {
+                        let socket = tokio_tungstenite::accept_async(stream).await;
+                        let Ok(mut socket) = socket else { return };
+                        let _ = socket.send(Message::binary(*bytes)).await;
+                        tokio::time::sleep(Duration::from_secs(30)).await;
                     }
                     Peer::Silent => tokio::time::sleep(Duration::from_secs(30)).await,
                 }
@@ -213,6 +223,16 @@ async fn an_answer_that_is_no_http_or_has_no_end_is_refused() {
                  sec-websocket-accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n";
     let found = connect(Peer::Says(wrong.to_owned()), "127.0.0.1", RootCertStore::empty()).await;
     assert!(matches!(found, Err(Why::Protocol(_))), "{found:?}");
+}
+
+#[tokio::test]
+async fn c96_a_binary_message_of_a_socket_is_told_as_one() {
+    let port = serve(Peer::Binary(&[0x08, 0x96, 0x01, 0xff])).await;
+    let network = Network::new(Dialer::new(true));
+    let url = format!("ws://127.0.0.1:{port}/ws");
+    let mut socket = network.connect(url, Vec::new(), None).await.expect("an open socket");
+    let came = std::future::poll_fn(|cx| socket.poll_incoming(cx)).await;
+    assert_eq!(came, Ok(Incoming::Binary(vec![0x08, 0x96, 0x01, 0xff].into())));
 }
 
 /// Asks a peer over HTTP.

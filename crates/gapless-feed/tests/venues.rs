@@ -7,6 +7,7 @@ use gapless_feed::source::Secret;
 use gapless_feed::{SourceConfig, TopicConfig, Why};
 use gapless_venues::registry::VenueId;
 use gapless_venues::relay::Flavour;
+use gapless_venues::session::REJECTS_MAX;
 use gapless_venues::venue::Market;
 use rig::{MS, Rig, S, source};
 
@@ -57,16 +58,34 @@ fn c61_a_notice_that_the_connection_closes_soon_opens_its_replacement() {
     assert_eq!((rig.urls.len(), rig.closed.len()), (2, 0));
 }
 
+fn deribit(symbol: &str, kind: &str, ids: &str) -> String {
+    let head = format!(
+        r#""type":"{kind}","timestamp":1763600000123,"instrument_name":"{symbol}",{ids},"bids":[],"asks":[]"#
+    );
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"book.{symbol}.100ms","data":{{{head}}}}}}}"#
+    )
+}
+
 #[test]
 fn c70_a_test_request_is_answered_before_what_waits() {
-    let symbols: Vec<String> = (0..450).map(|n| format!("BTC-{n}")).collect();
-    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let symbols = ["BTC-1", "BTC-2", "BTC-3", "BTC-4"];
     let mut rig = Rig::new(source(VenueId::Deribit, "book.100ms", &symbols));
     let conn = rig.connect();
     assert!(rig.sent[0].contains("public/set_heartbeat"), "{}", rig.sent[0]);
+    // Each loss is two requests, and three requests a second may be made.
+    for symbol in symbols {
+        rig.frame(conn, &deribit(symbol, "snapshot", r#""change_id":1"#));
+        rig.frame(conn, &deribit(symbol, "change", r#""prev_change_id":5,"change_id":6"#));
+        assert_eq!(rig.state(symbol).1, Reason::Gap);
+    }
     let before = rig.sent.len();
     rig.frame(conn, r#"{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}"#);
-    assert!(rig.sent[before].contains("public/test"));
+    assert_eq!(rig.sent.len(), before + 1);
+    assert!(rig.sent[before].contains("public/test"), "{}", rig.sent[before]);
+    rig.run(5 * S);
+    let waited = rig.sent[before + 1..].iter().filter(|text| text.contains("subscribe")).count();
+    assert!(waited >= 4, "only {waited} requests waited");
 }
 
 #[test]
@@ -103,13 +122,9 @@ fn both_forms_of_subscribing_are_spoken() {
     let form = r#"{"type":"subscribe","channels":["book_depth_20"],"symbols":["binance:btcusdt"]}"#;
     assert_eq!(rig.sent, [form]);
     let mut rig = Rig::new(relay(Flavour::SCORED, "orderbook", "binance:BTCUSDT"));
-    let conn = rig.connect();
+    rig.connect();
     let form = r#"{"subscribe":["orderbook"],"exchanges":["binance"],"symbols":["BTCUSDT"]}"#;
     assert_eq!(rig.sent, [form]);
-    // It closes what is idle for 60 s.
-    rig.frame(conn, r#"{"type":"trade","data":{"symbol":"A","price":1,"size":1,"side":"buy"}}"#);
-    rig.run(25 * S);
-    assert!(rig.pings >= 1);
 }
 
 #[test]
@@ -273,20 +288,95 @@ fn a_polled_book_without_numbers_is_the_latest_picture() {
     }
 }
 
+const IMAGE: &str = r#"{"type":"book_depth","symbol":"binance:btcusdt","bids":[[10,1]],"asks":[[11,1]],"seqNum":1}"#;
+
 #[test]
-fn c87_a_refused_key_ends_the_trying_until_there_is_another() {
+fn c86_a_refused_key_ends_the_trying_until_there_is_another() {
     let mut rig = Rig::new(relay(Flavour::PREFIXED, "book_depth_20", "binance:btcusdt"));
+    let conn = rig.connect();
+    rig.frame(conn, IMAGE);
+    rig.lose(conn, &Why::Closed(None));
     let conn = rig.attempt();
+    assert_eq!(rig.urls, ["wss://relay.holysheep.ai/ws?key=hs_test_1"; 2]);
     rig.lose(conn, &Why::Refused { status: 401, retry_after_s: None });
+    let failed = (State::Failed, Reason::Auth);
     rig.run(600 * S);
-    assert_eq!(rig.urls.len(), 1);
+    assert_eq!((rig.urls.len(), rig.state("btcusdt")), (2, failed));
+    assert_eq!(rig.feed.status()[0].phase.name(), "failed");
     rig.set_key("hs_test_2");
     rig.run(S);
-    assert_eq!(rig.urls[1..], ["wss://relay.holysheep.ai/ws?key=hs_test_2"]);
+    assert_eq!(rig.urls[2..], ["wss://relay.holysheep.ai/ws?key=hs_test_2"]);
     let conn = rig.accept();
+    assert_eq!(rig.state("btcusdt").0, State::Syncing);
     rig.frame(conn, r#"{"error":"Invalid API key"}"#);
     rig.run(600 * S);
-    assert_eq!(rig.urls.len(), 2);
+    assert_eq!((rig.urls.len(), rig.state("btcusdt")), (3, failed));
+}
+
+#[test]
+fn c87_a_connection_that_broke_is_made_again_after_waits_that_grow() {
+    let mut rig = Rig::new(relay(Flavour::PREFIXED, "book_depth_20", "binance:btcusdt"));
+    let mut conn = rig.connect();
+    // Data that comes ends a run of failures: the second run begins as the first one.
+    for run in 0..2 {
+        rig.frame(conn, IMAGE);
+        assert_eq!(rig.state("btcusdt").0, State::Live);
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            let lost = rig.now;
+            rig.lose(conn, &Why::Closed(Some(1006)));
+            assert_eq!((rig.state("btcusdt").1, rig.pending_connects()), (Reason::Disconnected, 0));
+            conn = rig.attempt();
+            waits.push(rig.now - lost);
+        }
+        // Any time up to twice the limit of before, as fine as the rig looks.
+        for (n, wait) in waits.iter().enumerate() {
+            assert!(*wait <= ((250 * MS) << n).min(30 * S) + 10 * MS, "{run}: {waits:?}");
+        }
+        let [early, late] = [&waits[..3], &waits[6..]].map(|waits| waits.iter().sum::<i64>());
+        assert!(early > 50 * MS && late > 10 * S, "{run}: {waits:?}");
+        rig.open(conn);
+    }
+}
+
+#[test]
+fn c87_what_is_idle_is_pinged_every_20_to_25_seconds() {
+    let mut rig = Rig::new(relay(Flavour::SCORED, "orderbook", "binance:BTCUSDT"));
+    let conn = rig.connect();
+    let trade = r#"{"type":"trade","data":{"symbol":"A","price":1,"size":1,"side":"buy"}}"#;
+    // Data comes, and says nothing of what the other side hears.
+    let (mut last, mut pings, mut periods) = (rig.now, rig.pings, Vec::new());
+    for _ in 0..90 {
+        rig.run(S);
+        rig.frame(conn, trade);
+        if rig.pings > pings {
+            periods.push(rig.now - last);
+            (last, pings) = (rig.now, rig.pings);
+        }
+    }
+    assert!(periods.len() >= 3, "{periods:?}");
+    assert!(periods.iter().all(|period| (20 * S..=25 * S).contains(period)), "{periods:?}");
+}
+
+#[test]
+fn c96_binary_frames_are_counted_and_only_a_long_run_of_them_ends_the_connection() {
+    let config = source(VenueId::Bybit, "orderbook.50", &["BTCUSDT"]);
+    let mut rig = Rig::new(SourceConfig { market: Market::Spot, ..config });
+    let conn = rig.connect();
+    rig.frame(conn, &bybit("snapshot", 10));
+    for n in 1..=REJECTS_MAX {
+        assert_eq!(rig.closed, [], "{n}");
+        rig.binary(conn, &[0x08, 0x96, 0x01, 0xff]);
+    }
+    assert_eq!(rig.told.rejects, REJECTS_MAX as usize);
+    assert_eq!(rig.closed, [conn]);
+    let conn = rig.accept();
+    rig.frame(conn, &bybit("snapshot", 20));
+    rig.binary(conn, &[0xff]);
+    // What can be read is read, text or not.
+    rig.binary(conn, bybit("delta", 21).as_bytes());
+    assert_eq!((rig.state("BTCUSDT").0, rig.pending_connects()), (State::Live, 0));
+    assert_eq!(rig.told.binary, REJECTS_MAX as usize + 2);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::registry::VenueId;
 use gapless_venues::session::{Handler, LineId, Watcher, Wire};
 use gapless_venues::venue::HttpAnswer;
+use gapless_venues::wire::Reject;
 
 pub const MS: i64 = 1_000_000;
 pub const S: i64 = 1_000 * MS;
@@ -42,6 +43,10 @@ pub struct Told {
     pub moved: Vec<(u32, u32)>,
     /// Trades that were told.
     pub trades: usize,
+    /// Frames that were refused.
+    pub rejects: usize,
+    /// Binary frames that came.
+    pub binary: usize,
     /// Whose each thing was that passed over a connection.
     pub passed: Vec<(u32, &'static str)>,
 }
@@ -58,6 +63,10 @@ impl Handler for Told {
             self.states.push(state);
         }
     }
+
+    fn reject(&mut self, _: &Reject<'_>) {
+        self.rejects += 1;
+    }
 }
 
 impl Watcher for Told {
@@ -66,6 +75,7 @@ impl Watcher for Told {
     }
 
     fn wire(&mut self, _: i64, wire: &Wire<'_>) {
+        self.binary += usize::from(matches!(wire, Wire::Binary(_)));
         let what = match wire {
             Wire::Opened(_) => "opened",
             Wire::Sent(_) => "sent",
@@ -209,6 +219,11 @@ impl Rig {
 
     pub fn frame(&mut self, conn: ConnId, text: &str) {
         self.feed.frame(conn, self.now, text.as_bytes(), &mut self.told);
+        self.drain();
+    }
+
+    pub fn binary(&mut self, conn: ConnId, bytes: &[u8]) {
+        self.feed.binary(conn, self.now, bytes, &mut self.told);
         self.drain();
     }
 
