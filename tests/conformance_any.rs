@@ -198,7 +198,7 @@ fn c92_every_writing_of_zero_deletes() {
     }
 }
 
-/// Every venue, with each of some values, before and after it has learned what its frames look like.
+/// Every venue, with each of some values, before and after it has learned its frames.
 fn every<T: Copy>(values: &[T]) -> impl Iterator<Item = (&'static VenueId, T, bool)> {
     let values = values.iter().flat_map(|value| [(*value, false), (*value, true)]);
     let venues = |(value, taught)| VenueId::ALL.iter().map(move |venue| (venue, value, taught));
