@@ -243,8 +243,8 @@ impl Ladder for Sides {
     }
 
     fn apply(&mut self, bids: &[Level], asks: &[Level]) {
-        self.bids.set_all(bids.iter().copied(), |_, _| ());
-        self.asks.set_all(asks.iter().copied(), |_, _| ());
+        self.bids.set_all(Side::Bid, bids.iter().copied(), &mut ());
+        self.asks.set_all(Side::Ask, asks.iter().copied(), &mut ());
     }
 
     fn best(&self) -> (i64, i64) {

@@ -7,6 +7,7 @@
 
 use super::page::{Block, PAGE_BITS, Page};
 use super::pool::Pool;
+use crate::event::Level;
 use alloc::vec::Vec;
 
 /// Keys in a chunk, as a power of two.
@@ -435,6 +436,24 @@ impl<'a> Walk<'a> {
         let key = self.first_key + lowest(self.bits) as u64;
         self.bits &= self.bits - 1;
         Some((key, self.leaf.get(key)))
+    }
+
+    /// Writes levels between two keys to the front of `out`, as many as there are and fit, and
+    /// counts them. The last key ends a page; the walk began at the first one's.
+    pub(super) fn fill(&mut self, (from, last): (u64, u64), out: &mut [Level], flip: u64) -> usize {
+        let (len, mut out) = (out.len(), out.iter_mut());
+        while self.advance() && self.first_key <= last {
+            if self.first_key < from {
+                self.bits &= u64::MAX << (from & 63);
+            }
+            while self.bits != 0 {
+                let Some(slot) = out.next() else { return len };
+                let key = self.first_key + lowest(self.bits) as u64;
+                self.bits &= self.bits - 1;
+                *slot = Level { price: (key ^ flip) as i64, qty: self.leaf.get(key) };
+            }
+        }
+        len - out.len()
     }
 
     /// Goes on to the next page that holds a level.

@@ -44,6 +44,7 @@
 //! Touching all pages of a message before changing any, so that cache misses overlap, changed
 //! nothing with one book: its misses overlap already.
 
+use super::Observer;
 use super::grid::{Grid, Walk};
 use super::near::{KEYS_MAX, KEYS_MIN, Near, NearWalk};
 use crate::event::{Level, Side};
@@ -141,16 +142,20 @@ impl Levels {
     #[inline]
     pub fn set(&mut self, price: i64, qty: i64) -> Change {
         let mut did = Change::Absent;
-        self.set_all([Level { price, qty }], |_, change| did = change);
+        self.set_all(Side::Bid, [Level { price, qty }], &mut |_: Side, _: Level, change| {
+            did = change
+        });
         did
     }
 
-    /// Sets levels in order, as [`Levels::set`] does one, and tells `each` what that did.
+    /// Sets levels in order, as [`Levels::set`] does one, and tells an observer what that did to
+    /// what it calls `side`. (Not a closure: those are not always inlined.)
     #[inline(always)]
-    pub fn set_all(
+    pub fn set_all<O: Observer>(
         &mut self,
+        side: Side,
         levels: impl IntoIterator<Item = Level, IntoIter: ExactSizeIterator>,
-        mut each: impl FnMut(Level, Change),
+        observer: &mut O,
     ) {
         let levels = levels.into_iter();
         // In a register from level to level; what is rare reads it from its place.
@@ -164,7 +169,7 @@ impl Levels {
             if !is_roomy {
                 self.len = len;
                 if self.is_refused(key, level.qty) {
-                    each(level, Change::Full);
+                    tell_refused(side, level, observer);
                     continue;
                 }
             }
@@ -179,7 +184,7 @@ impl Levels {
             if key <= self.best {
                 self.move_best(key, level.qty);
             }
-            each(level, Change::of(old, level.qty));
+            observer.level(side, level, Change::of(old, level.qty));
         }
         self.len = len;
     }
@@ -226,36 +231,52 @@ impl Levels {
     ///
     /// The same levels as [`Levels::iter`] gives, page by page and so faster.
     pub fn top(&self, out: &mut [Level]) -> usize {
+        // Mostly all of them are there, and nothing else is asked.
         let done = self.near.walk_from(self.best).fill(out, self.flip);
-        if done == out.len() {
+        if done == out.len() || self.len == done {
             return done;
         }
-        // Rare enough that what was found is looked for again.
-        self.fill(self.entries(), out)
+        self.fill_from(self.best, out)
     }
 
     /// As [`Levels::top`], of the levels that are worse than a price, whether or not it is held:
     /// what goes on where an earlier call ended, though the levels have changed since.
     pub fn after(&self, price: i64, out: &mut [Level]) -> usize {
-        let key = self.key(price);
-        let mut entries = self.entries_from(key);
-        let Some((slot, (key, qty))) = out.first_mut().zip(entries.find(|(at, _)| *at > key))
-        else {
-            return 0;
-        };
-        *slot = self.level(key, qty);
-        1 + self.fill(entries, out.get_mut(1..).unwrap_or_default())
+        self.key(price).checked_add(1).map_or(0, |key| self.fill_from(key, out))
     }
 
-    #[inline]
-    fn fill(&self, mut entries: Entries<'_>, out: &mut [Level]) -> usize {
-        let mut done = if entries.is_near { entries.near.fill(out, self.flip) } else { 0 };
-        for slot in out.iter_mut().skip(done) {
-            let Some((key, qty)) = entries.next() else { break };
-            *slot = self.level(key, qty);
-            done += 1;
+    /// Writes the levels from a key on to the front of `out`, and counts them.
+    fn fill_from(&self, key: u64, out: &mut [Level]) -> usize {
+        let (first, last) = self.near.ends();
+        if self.near.keys() == 0 {
+            return self.fill_away(key, u64::MAX, out);
         }
-        done
+        let mut done = 0;
+        if let Some(before) = first.checked_sub(1).filter(|before| key <= *before) {
+            done = self.fill_away(key, before, out);
+        }
+        let (_, rest) = out.split_at_mut_checked(done).unwrap_or_default();
+        done += self.near.walk_from(key.max(first)).fill(rest, self.flip);
+        let (_, rest) = out.split_at_mut_checked(done).unwrap_or_default();
+        match last.checked_add(1) {
+            Some(behind) if !rest.is_empty() => {
+                done + self.fill_away(key.max(behind), u64::MAX, rest)
+            }
+            _ => done,
+        }
+    }
+
+    /// As [`Levels::fill_from`], of the levels outside `near` up to a key that ends a page.
+    fn fill_away(&self, from: u64, last: u64, out: &mut [Level]) -> usize {
+        if self.far.is_empty() {
+            return self.grid.walk_from(from).fill((from, last), out, self.flip);
+        }
+        let within = self.away_from(from).skip_while(|(key, _)| *key < from);
+        let within = within.take_while(|(key, _)| *key <= last);
+        out.iter_mut().zip(within).fold(0, |done, (slot, (key, qty))| {
+            *slot = self.level(key, qty);
+            done + 1
+        })
     }
 
     /// Sum of all sizes.
@@ -590,6 +611,13 @@ impl Iterator for Away<'_> {
         let before = self.before.next().map(pair);
         before.or_else(|| self.walk.next()).or_else(|| self.after.next().map(pair))
     }
+}
+
+/// Apart, so that what an observer does with a level is in the loop once.
+#[cold]
+#[inline(never)]
+fn tell_refused<O: Observer>(side: Side, level: Level, observer: &mut O) {
+    observer.level(side, level, Change::Full);
 }
 
 /// Keys of the window around the best price of a side with this many levels.

@@ -339,12 +339,7 @@ impl Book {
             put_side(&mut self.asks, Side::Ask, message.asks, (1, 1), observer);
             Some((1, 1))
         } else {
-            let factors = factors(message.scales, self.scales);
-            if let Some(factors) = factors {
-                put_side(&mut self.bids, Side::Bid, message.bids, factors, observer);
-                put_side(&mut self.asks, Side::Ask, message.asks, factors, observer);
-            }
-            factors
+            self.put_scaled(message, observer)
         };
         let price = factors.map_or(1, |(price, _)| price);
         let bid = message.bids.iter().map(|level| level.price).max();
@@ -360,6 +355,19 @@ impl Book {
             // What was written before no longer says how the book would be written now.
             self.notes = None;
         }
+    }
+
+    /// Puts levels of other scales, and says what they were multiplied by.
+    #[inline(never)]
+    fn put_scaled<O: Observer>(
+        &mut self,
+        message: &BookMessage<'_>,
+        observer: &mut O,
+    ) -> Option<(i64, i64)> {
+        let factors = factors(message.scales, self.scales)?;
+        put_side(&mut self.bids, Side::Bid, message.bids, factors, observer);
+        put_side(&mut self.asks, Side::Ask, message.asks, factors, observer);
+        Some(factors)
     }
 
     #[cold]
@@ -451,7 +459,7 @@ impl Notes {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn put_side<O: Observer>(
     into: &mut Levels,
     side: Side,
@@ -464,7 +472,7 @@ fn put_side<O: Observer>(
         price: level.price.wrapping_mul(price),
         qty: level.qty.wrapping_mul(qty),
     });
-    into.set_all(levels, |level, change| observer.level(side, level, change));
+    into.set_all(side, levels, observer);
 }
 
 fn union(a: Scales, b: Scales) -> Scales {

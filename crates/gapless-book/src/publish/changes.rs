@@ -92,10 +92,10 @@ pub(super) fn append(
     let len = HEAD_SLOTS + bids.len() + asks.len();
     ring.append(words, len, |words, position| {
         let pair = |level: &Level| [level.price as u64, level.qty as u64];
-        ring::store(words, position, head.into_iter());
+        ring::store(words, position, &head, |slot| *slot);
         let position = position + HEAD_SLOTS as u64;
-        ring::store(words, position, bids.iter().map(pair));
-        ring::store(words, position + bids.len() as u64, asks.iter().map(pair));
+        ring::store(words, position, bids, pair);
+        ring::store(words, position + bids.len() as u64, asks, pair);
     });
 }
 

@@ -58,18 +58,21 @@ impl DepthWriter {
         Self { lock: Lock::default(), bids: side(Side::Bid), asks: side(Side::Ask) }
     }
 
-    /// A level of the book changed.
+    /// A level was named by a message.
     #[inline(always)]
-    pub(super) fn changed(&mut self, side: Side, level: Level, change: Change) {
+    pub(super) fn named(&mut self, side: Side, level: Level, change: Change) {
+        // Most are behind what is shown, and cost no more than to see that.
         match side {
-            Side::Bid => self.bids.changed(level, change),
-            Side::Ask => self.asks.changed(level, change),
+            Side::Bid if level.price >= self.bids.horizon => self.bids.named(level, change),
+            Side::Ask if level.price <= self.asks.horizon => self.asks.named(level, change),
+            _ => {}
         }
     }
 
     /// Any level may have changed.
     pub(super) fn all_changed(&mut self) {
-        (self.bids.is_lost, self.asks.is_lost) = (true, true);
+        self.bids.lose();
+        self.asks.lose();
     }
 
     /// Looks up what is to be shown of the book.
@@ -124,7 +127,8 @@ struct SideWriter {
     edits: u32,
     /// The levels that may differ from what is stored.
     differing: Range<usize>,
-    /// Price of the last level that is shown, or the worst of all prices while there is room.
+    /// Price of the last level that is shown, or the worst of all prices while there is room, or
+    /// the best of all once nothing more can be lost.
     horizon: i64,
 }
 
@@ -136,24 +140,29 @@ impl SideWriter {
         Self { side, stored, len: 0, found, is_lost, edits: 0, differing, horizon }
     }
 
-    #[inline(always)]
-    fn changed(&mut self, level: Level, change: Change) {
-        let is_shown = match self.side {
-            Side::Bid => level.price >= self.horizon,
-            Side::Ask => level.price <= self.horizon,
-        };
-        if is_shown && !self.is_lost {
-            self.edits += 1;
-            self.is_lost = !matches!(change, Change::Updated { .. }) || self.edits > EDITS_MAX;
-            if !self.is_lost {
-                self.edit(level);
-            }
+    /// A level before the horizon was named. Apart, so that the loop over a message's levels keeps
+    /// its registers.
+    #[inline(never)]
+    fn named(&mut self, level: Level, change: Change) {
+        match change {
+            Change::Absent | Change::Full => {}
+            Change::Updated { .. } if self.edits < EDITS_MAX => self.edit(level),
+            _ => self.lose(),
         }
+    }
+
+    /// What is shown is to be found anew, whatever else is named until then.
+    #[inline]
+    const fn lose(&mut self) {
+        self.is_lost = true;
+        // The best of all prices.
+        self.horizon = !worst_price(self.side);
     }
 
     /// Puts a new size where the old one was.
     #[inline]
     fn edit(&mut self, level: Level) {
+        self.edits += 1;
         let mut known = self.found.iter_mut().take(self.len).enumerate();
         if let Some((at, held)) = known.find(|(_, held)| held.price == level.price) {
             *held = level;

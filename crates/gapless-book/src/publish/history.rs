@@ -6,15 +6,16 @@ use super::ring::{RingWords, RingWriter};
 use super::status::StatusWords;
 use crate::book::{Book, Levels};
 use crate::event::{Level, Side};
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::vec;
 
 /// What changed since the last publication, and how far log and checkpoints are.
 #[derive(Debug)]
 pub(super) struct History {
     ring: RingWriter,
     checkpoints: CheckpointWriter,
-    bids: Vec<Level>,
-    asks: Vec<Level>,
+    bids: Notes,
+    asks: Notes,
     /// Levels for which one record has room.
     room: usize,
     /// Changes were not noted one by one: the next record has all levels.
@@ -25,22 +26,17 @@ impl History {
     /// Before the first publication to a log of so many slots; 0: there is no log.
     pub(super) fn new(ring: usize) -> Self {
         let room = changes::room(ring);
-        // At once, so that no message makes it grow.
-        let side = || Vec::with_capacity(room);
+        let side = || Notes::new(room);
         let (ring, checkpoints) = (RingWriter::default(), CheckpointWriter::default());
         Self { ring, checkpoints, bids: side(), asks: side(), room, is_anew: false }
     }
 
-    /// A level changed.
+    /// A level was named by a message, and changed or not.
     #[inline(always)]
-    pub(super) fn changed(&mut self, side: Side, level: Level) {
-        if self.bids.len() + self.asks.len() >= self.room {
-            self.is_anew = true;
-            return;
-        }
+    pub(super) fn named(&mut self, side: Side, level: Level, has_changed: bool) {
         match side {
-            Side::Bid => self.bids.push(level),
-            Side::Ask => self.asks.push(level),
+            Side::Bid => self.bids.note(level, has_changed),
+            Side::Ask => self.asks.note(level, has_changed),
         }
     }
 
@@ -59,8 +55,13 @@ impl History {
         book: &Book,
     ) {
         let place = self.ring.position();
-        let kind = if self.is_anew { self.note_all(book) } else { ChangeKind::Delta };
-        changes::append(&mut self.ring, ring, kind, status, (&self.bids, &self.asks));
+        let (bids, asks) = (self.bids.count, self.asks.count);
+        let kind = if self.is_anew || bids + asks > self.room {
+            self.note_all(book)
+        } else {
+            ChangeKind::Delta
+        };
+        changes::append(&mut self.ring, ring, kind, status, (self.bids.all(), self.asks.all()));
         self.bids.clear();
         self.asks.clear();
         let end = self.ring.position();
@@ -88,13 +89,45 @@ impl History {
         if bids.len() + asks.len() > self.room {
             return ChangeKind::Resync;
         }
-        note(bids, &mut self.bids);
-        note(asks, &mut self.asks);
+        self.bids.note_all(bids);
+        self.asks.note_all(asks);
         ChangeKind::Reset
     }
 }
 
-fn note(levels: &Levels, into: &mut Vec<Level>) {
-    into.resize(levels.len(), Level::default());
-    levels.top(into);
+/// Levels of one side, in the order in which they were noted.
+#[derive(Debug)]
+struct Notes {
+    /// Made at once, so that no message makes it grow; the last one stands for all that had no
+    /// room.
+    levels: Box<[Level]>,
+    count: usize,
+}
+
+impl Notes {
+    fn new(room: usize) -> Self {
+        Self { levels: vec![Level::default(); room + 1].into_boxed_slice(), count: 0 }
+    }
+
+    /// Notes a level, or writes what the next note replaces: whether a level changed is nothing
+    /// that a branch could foresee.
+    #[inline(always)]
+    fn note(&mut self, level: Level, has_changed: bool) {
+        if let Some(slot) = self.levels.get_mut(self.count) {
+            *slot = level;
+            self.count += usize::from(has_changed);
+        }
+    }
+
+    fn note_all(&mut self, levels: &Levels) {
+        self.count = levels.top(self.levels.get_mut(..levels.len()).unwrap_or(&mut []));
+    }
+
+    fn all(&self) -> &[Level] {
+        self.levels.get(..self.count).unwrap_or(&[])
+    }
+
+    const fn clear(&mut self) {
+        self.count = 0;
+    }
 }

@@ -122,7 +122,9 @@ fn ring_of((intent, tail, slots): &Log) -> RingWords<'_> {
 /// A record of two slots, whose words say where it stands.
 fn append_record(ring: &mut RingWriter, log: &Log) {
     let at = ring.position() + 1;
-    ring.append(ring_of(log), 2, |words, from| ring::store(words, from, [[at; 2]; 2].into_iter()));
+    ring.append(ring_of(log), 2, |words, from| {
+        ring::store(words, from, &[[at; 2]; 2], |slot| *slot)
+    });
 }
 
 /// Follows the log from its beginning; what is copied must be what was appended there.
@@ -204,7 +206,7 @@ fn change_and_copy(whole: &Whole) {
         copies.begin(whole.checkpoints(), ring.position());
         book.apply(&bid(qty), &mut ()).unwrap();
         ring.append(ring_of(&whole.log), 1, |words, from| {
-            ring::store(words, from, [[qty as u64; 2]].into_iter());
+            ring::store(words, from, &[[qty as u64; 2]], |slot| *slot);
         });
         while !copies.step(whole.checkpoints(), &book) {}
     }

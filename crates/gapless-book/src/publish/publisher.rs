@@ -240,10 +240,8 @@ impl News for DepthNews<'_> {
 impl<R: Region> Observer for Publisher<R> {
     #[inline(always)]
     fn level(&mut self, side: Side, level: Level, change: Change) {
-        if !matches!(change, Change::Absent | Change::Full) {
-            self.depth.changed(side, level, change);
-            self.history.changed(side, level);
-        }
+        self.depth.named(side, level, change);
+        self.history.named(side, level, !matches!(change, Change::Absent | Change::Full));
     }
 }
 

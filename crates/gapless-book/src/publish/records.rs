@@ -107,7 +107,7 @@ impl RecordWriter {
         let Some(words) = self.shared.ring() else { return };
         self.ring.append(words, RECORD_SLOTS, |words, from| {
             let (slots, _) = record.as_chunks();
-            ring::store(words, from, slots.iter().copied());
+            ring::store(words, from, slots, |slot| *slot);
         });
     }
 
@@ -230,7 +230,7 @@ impl LatestWriter {
         content.iter().zip(record).for_each(|(word, value)| put(word, *value));
         kept.lock.close(lock);
         self.ring.append(words, 1, |words, from| {
-            ring::store(words, from, [[place as u64, 0]].into_iter());
+            ring::store(words, from, &[[place as u64, 0]], |slot| *slot);
         });
     }
 

@@ -88,15 +88,19 @@ impl RingWriter {
     }
 }
 
-/// Stores slots of a record from a position on.
+/// Stores slots of a record from a position on, each made of one of `values`.
 #[inline(always)]
-pub(super) fn store(
+pub(super) fn store<T>(
     words: RingWords<'_>,
     position: u64,
-    mut values: impl ExactSizeIterator<Item = [u64; 2]>,
+    values: &[T],
+    slot: impl Fn(&T) -> [u64; 2],
 ) {
-    for run in words.runs(position, values.len()) {
-        for ([first, second], [a, b]) in run.iter().zip(values.by_ref()) {
+    let [first, second] = words.runs(position, values.len());
+    let (before, after) = values.split_at_checked(first.len()).unwrap_or((values, &[]));
+    for (run, values) in [(first, before), (second, after)] {
+        for ([first, second], value) in run.iter().zip(values) {
+            let [a, b] = slot(value);
             put(first, a);
             put(second, b);
         }

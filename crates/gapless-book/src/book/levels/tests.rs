@@ -75,7 +75,8 @@ fn take(fast: &mut Levels, naive: &mut Naive, step: &Step) {
         Step::SetAll(ref levels) => {
             let levels = levels.iter().map(|(price, qty)| Level { price: *price, qty: *qty });
             let mut did = Vec::new();
-            fast.set_all(levels.clone(), |level, change| did.push((level, change)));
+            let mut told = |_: Side, level, change| did.push((level, change));
+            fast.set_all(Side::Ask, levels.clone(), &mut told);
             let expected = levels.map(|level| (level, naive.set(level.price, level.qty)));
             assert_eq!(did, expected.collect::<Vec<_>>());
         }
