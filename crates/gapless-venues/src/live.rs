@@ -192,3 +192,149 @@ pub(crate) fn chunks<'a>(path: &str, topics: &[Topic<'a>], most: usize) -> Vec<S
     let socket = |part: &[Topic<'a>]| Socket { path: path.to_owned(), topics: part.to_vec() };
     topics.chunks(most).map(socket).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binance::{BinanceCoinm, BinanceSpot, BinanceUs, BinanceUsdm};
+    use crate::bybit::Bybit;
+    use crate::deribit::Deribit;
+    use crate::okx::Okx;
+    use crate::relay::Relay;
+    use crate::tardis::Tardis;
+    use crate::venue::Venue;
+
+    fn text(live: &Live) -> String {
+        let rate = |rate: Rate| format!("{}/{}", rate.count, rate.window_ms);
+        let rates = [live.sends, live.subscribes, live.connects, live.weight].map(rate).join(" ");
+        let (socket, rest, channel) = (live.socket, live.rest, live.channel);
+        let (topics, silence) = (live.topics_max, live.silence_ms);
+        let (acks, lifetime) = (live.acks, live.lifetime_ms.unwrap_or(0));
+        format!("{socket} {rest} {channel} {topics} {rates} {acks:?} {lifetime} {silence}")
+    }
+
+    #[test]
+    fn addresses_channels_and_budgets_are_the_venues() {
+        for (live, addresses, habits) in [
+            (
+                BinanceSpot.live(),
+                "wss://stream.binance.com:9443 https://api.binance.com depth@100ms",
+                "1024 3/1000 3/1000 250/300000 5400/60000 Request 86400000 10000",
+            ),
+            (
+                BinanceUs.live(),
+                "wss://stream.binance.us:9443 https://api.binance.us depth@100ms",
+                "1024 3/1000 3/1000 250/300000 1080/60000 Request 86400000 10000",
+            ),
+            (
+                BinanceUsdm.live(),
+                "wss://fstream.binance.com https://fapi.binance.com depth@100ms",
+                "1024 8/1000 8/1000 250/300000 2160/60000 Request 86400000 10000",
+            ),
+            (
+                BinanceCoinm.live(),
+                "wss://dstream.binance.com https://dapi.binance.com depth@100ms",
+                "1024 8/1000 8/1000 250/300000 2160/60000 Request 86400000 10000",
+            ),
+            (
+                Bybit.live(),
+                "wss://stream.bybit.com https://api.bybit.com orderbook.200",
+                "2000 20/1000 20/1000 400/300000 540/5000 Request 0 10000",
+            ),
+            (
+                Okx.live(),
+                "wss://ws.okx.com https://www.okx.com books",
+                "480 10/1000 460/3600000 2/1000 36/2000 Topic 0 10000",
+            ),
+            (
+                Deribit.live(),
+                "wss://www.deribit.com https://www.deribit.com book.100ms",
+                "500 10/1000 3/1000 20/60000 15/1000 Request 0 75000",
+            ),
+            (
+                Tardis.live(),
+                "ws://127.0.0.1:8001 http://127.0.0.1:8000 book_change",
+                "18446744073709551615 10/1000 10/1000 60/60000 80/1000 None 0 30000",
+            ),
+            (
+                Relay::default().live(),
+                "  book_depth_20",
+                "1024 40/1000 40/1000 60/60000 80/1000 None 0 30000",
+            ),
+        ] {
+            assert_eq!(text(&live), format!("{addresses} {habits}"));
+        }
+    }
+
+    #[test]
+    fn what_a_venue_asks_for_it_reads_again() {
+        fn check(venue: &impl Venue, channel: &str, symbol: &str) {
+            let topics = [Topic { channel, symbol }];
+            let read = |text: &String| {
+                let mut names = Vec::new();
+                venue.subscribed(text, &mut |t| names.push(format!("{} {}", t.channel, t.symbol)));
+                names
+            };
+            let asked = venue.subscribe(&topics, 1);
+            assert_eq!(
+                asked.iter().map(read).collect::<Vec<_>>(),
+                [[format!("{channel} {symbol}")]]
+            );
+            let left = venue.unsubscribe(&topics, 2);
+            assert!(
+                left.iter().all(|text| text.to_lowercase().contains("unsubscribe")),
+                "{left:?}"
+            );
+            assert_eq!(left.iter().map(read).collect::<Vec<_>>(), [[""; 0]]);
+            assert!(venue.read_instruments(b"no list").is_err());
+        }
+        check(&BinanceSpot, "depth", "BTCUSDT");
+        check(&Bybit, "orderbook.50", "BTCUSDT");
+        check(&Okx, "books", "BTC-USDT");
+        check(&Deribit, "book.raw", "BTC-PERPETUAL");
+    }
+
+    #[test]
+    fn what_a_venue_says_and_fetches_beside_its_topics() {
+        fn says(venue: &impl Venue, channel: &str) -> [String; 5] {
+            let text = |text: Option<&str>| text.unwrap_or("-").to_owned();
+            let ping = venue.keepalive().map(|(ms, words)| format!("{ms} {words}"));
+            let snapshot = venue.snapshot_request(channel, "A", Market::Unknown);
+            let (list, opening) = (text(venue.list_path()), text(venue.opening()));
+            let pong = text(venue.heartbeat_answer(9).as_deref());
+            [list, opening, text(ping.as_deref()), pong, text(snapshot.as_deref())]
+        }
+        let full = "/v5/market/full_orderbook?category=spot&symbol=A";
+        let bybit = ["/v5/market/instruments-info", "-", r#"20000 {"op":"ping"}"#, "-", full];
+        assert_eq!(says(&Bybit, "orderbook.full"), bybit);
+        let books = "/api/v5/market/books?instId=A&sz=400";
+        let okx = ["/api/v5/public/instruments", "-", "20000 ping", "pong", books];
+        assert_eq!(says(&Okx, "books"), okx);
+        let test = r#"{"jsonrpc":"2.0","id":9,"method":"public/test","params":{}}"#;
+        let beats = concat!(
+            r#"{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","#,
+            r#""params":{"interval":30}}"#,
+        );
+        let deribit = ["/public/get_instruments", beats, "-", test, "-"];
+        assert_eq!(says(&Deribit, "book.raw"), deribit);
+        assert_eq!(says(&Relay::default(), "book")[2], "20000 ");
+        assert!(Bybit.names_market() && !Okx.names_market());
+        assert!(Okx.first_push_is_history("liquidation-orders"));
+        assert!(!Okx.first_push_is_history("trades"));
+        let topics = ["A", "B"].map(|symbol| Topic { channel: "quote", symbol });
+        assert_eq!(Deribit.left_out(&topics, r#"["quote.B"]"#), [0]);
+        let sockets = Deribit.sockets(Market::Unknown, &topics);
+        assert_eq!((sockets.len(), sockets[0].path.as_str()), (1, "/ws/api/v2"));
+    }
+
+    #[test]
+    fn a_refusal_is_of_the_topic_the_moment_or_the_key() {
+        let words = ["Invalid API key", "rate LIMIT exceeded", "no such symbol"];
+        let of_relay = words.map(|words| Relay::default().refusal("", words));
+        assert_eq!(of_relay, [Refusal::Auth, Refusal::Later, Refusal::Topic]);
+        let of_okx = ["60011", "60014", "60018"].map(|code| Okx.refusal(code, ""));
+        assert_eq!(of_okx, [Refusal::Auth, Refusal::Later, Refusal::Topic]);
+        let of_deribit = ["13009", "10028", "-32602"].map(|code| Deribit.refusal(code, ""));
+        assert_eq!(of_deribit, [Refusal::Auth, Refusal::Later, Refusal::Topic]);
+    }
+}

@@ -119,13 +119,14 @@ pub fn line(event: &Event<'_>) -> String {
     text.trim_end().to_owned()
 }
 
-const FLAGS: [(Flags, &str); 8] = [
+const FLAGS: [(Flags, &str); 9] = [
     (Flags::GENERATED, "generated"),
     (Flags::OFF_BOOK, "off_book"),
     (Flags::BLOCK, "block"),
     (Flags::RPI, "rpi"),
     (Flags::HISTORICAL, "historical"),
     (Flags::REST, "rest"),
+    (Flags::REPEATED, "repeated"),
     (Flags::UNWRAPPED, "unwrapped"),
     (Flags::NUMBER_ONLY, "number_only"),
 ];

@@ -71,7 +71,7 @@ fn update_role<'a>(frame: &Frame<'a>, symbol: &str, at: usize) -> Result<Role<'a
         return Ok(delta("depth"));
     }
     let own = frame.stream.symbol;
-    let same = !own.is_ascii() || !symbol.is_ascii() || own.eq_ignore_ascii_case(symbol);
+    let same = !symbol.is_ascii() || own.eq_ignore_ascii_case(symbol);
     match frame.stream.depth().filter(|_| same) {
         Some(Depth::Diff) => Ok(delta("depth")),
         Some(Depth::Rpi) => Ok(delta("rpiDepth")),

@@ -145,6 +145,8 @@ mod tests {
             (r#"{"stream":"a@depth20","data":{"lastUpdateId":1,"bids":[],"asks":[]}}"#, spot),
             (r#"{"e":"kline","s":"A"}"#, [maybe; 4]),
             (r#"{"type":"trade","symbol":"A"}"#, [no; 4]),
+            (r#"{"e":"kline"}"#, [no; 4]),
+            (r#"{"s":"A"}"#, [no; 4]),
             (r#"{"result":null,"id":1}"#, [no; 4]),
             ("pong", [no; 4]),
         ] {

@@ -174,6 +174,38 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_and_status_has_its_word() {
+        for (contract, kind) in [
+            ("PERPETUAL", Kind::Perpetual),
+            ("TRADIFI_PERPETUAL", Kind::Perpetual),
+            ("NEXT_QUARTER", Kind::Future),
+            ("CURRENT_MONTH", Kind::Future),
+            ("", Kind::Unknown),
+        ] {
+            assert_eq!(kind_of(contract), kind, "{contract}");
+        }
+        for (word, status) in [
+            ("TRADING", Status::Trading),
+            ("PENDING_TRADING", Status::Pending),
+            ("BREAK", Status::Halted),
+            ("SETTLING", Status::Closed),
+            ("", Status::Unknown),
+        ] {
+            assert_eq!(status_of(word), status, "{word}");
+        }
+    }
+
+    #[test]
+    fn lists_are_on_the_path_of_the_market_and_spot_has_one_kind() {
+        let paths =
+            [Dialect::Spot, Dialect::Us, Dialect::Usdm, Dialect::Coinm].map(Dialect::list_path);
+        let spot = "/api/v3/exchangeInfo";
+        assert_eq!(paths, [spot, spot, "/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"]);
+        let list = Dialect::Spot.instruments(USDM.as_bytes()).unwrap();
+        assert!(list.instruments.iter().all(|row| row.kind == Kind::Spot));
+    }
+
+    #[test]
     fn what_is_no_list_says_what_it_is() {
         let error = Dialect::Spot.instruments(br#"{"code":-1003,"msg":"Too many"}"#).unwrap_err();
         let text = r#"binance_spot: not an instrument list: {"code":-1003,"msg":"Too many"}"#;

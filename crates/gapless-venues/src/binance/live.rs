@@ -128,7 +128,9 @@ mod tests {
             (Dialect::Spot, "/api/v3/depth?symbol=A&limit=1000", 50),
             (Dialect::Us, "/api/v3/depth?symbol=A&limit=100", 5),
             (Dialect::Usdm, "/fapi/v1/depth?symbol=A&limit=1000", 20),
+            (Dialect::Usdm, "/fapi/v1/depth?symbol=A&limit=50", 2),
             (Dialect::Coinm, "/dapi/v1/exchangeInfo", 20),
+            (Dialect::Spot, "/api/v3/time", 1),
         ] {
             assert_eq!(weight(dialect, path), cost, "{path}");
         }

@@ -155,6 +155,13 @@ mod tests {
         assert_eq!(hostile, [r#"{"method":"SUBSCRIBE","params":["a b@trade"],"id":1}"#]);
     }
 
+    #[test]
+    fn the_streams_of_a_request_stand_between_commas() {
+        let topics = [topic("trade", "A"), topic("trade", "B"), topic("trade", "C")];
+        let expected = r#"{"method":"SUBSCRIBE","params":["a@trade","b@trade","c@trade"],"id":1}"#;
+        assert_eq!(batches("SUBSCRIBE", &topics, 1), [expected]);
+    }
+
     fn topics_of(text: &str) -> Vec<(String, String)> {
         let mut topics = Vec::new();
         subscribed(text, &mut |t| topics.push((t.channel.to_owned(), t.symbol.to_owned())));
@@ -179,11 +186,18 @@ mod tests {
 
     #[test]
     fn book_and_mark_price_of_usdm_are_on_two_sockets() {
-        let topics = [topic("depth", "BTCUSDT"), topic("markPrice", "BTCUSDT")];
-        let sockets = sockets(Dialect::Usdm, &topics);
-        let paths: Vec<_> = sockets.iter().map(|s| s.path.as_str()).collect();
-        assert_eq!(paths, ["/public/stream", "/market/stream"]);
-        assert_eq!(super::sockets(Dialect::Spot, &topics).len(), 1);
+        let channels = ["depth", "markPrice", "bookTicker", "trade", "rpiDepth", "forceOrder"];
+        let topics = channels.map(|channel| topic(channel, "BTCUSDT"));
+        let of = |dialect| -> Vec<(String, Vec<&str>)> {
+            let sockets = sockets(dialect, &topics).into_iter();
+            sockets.map(|s| (s.path, s.topics.iter().map(|t| t.channel).collect())).collect()
+        };
+        let public = vec!["depth", "bookTicker", "trade", "rpiDepth"];
+        let market = vec!["markPrice", "forceOrder"];
+        let expected =
+            [("/public/stream".to_owned(), public), ("/market/stream".to_owned(), market)];
+        assert_eq!(of(Dialect::Usdm), expected);
+        assert_eq!(of(Dialect::Spot), [("/stream".to_owned(), channels.to_vec())]);
     }
 
     #[test]
@@ -201,7 +215,7 @@ mod tests {
         assert_eq!(of(Dialect::Usdm, "depth"), "/fapi/v1/depth?symbol=BTCUSDT&limit=1000");
         assert_eq!(of(Dialect::Usdm, "rpiDepth"), "/fapi/v1/rpiDepth?symbol=BTCUSDT&limit=1000");
         assert_eq!(of(Dialect::Coinm, "depth@0ms"), "/dapi/v1/depth?symbol=BTCUSDT&limit=1000");
-        for channel in ["depth20", "bookTicker", "depthSnapshot"] {
+        for channel in ["depth20", "bookTicker", "depthSnapshot", "rpiDepth"] {
             assert_eq!(of(Dialect::Spot, channel), "");
         }
     }

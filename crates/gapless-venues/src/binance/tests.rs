@@ -124,17 +124,21 @@ fn a_recorders_snapshot_is_a_snapshot_of_depth() {
 fn only_a_frame_that_is_one_message_teaches_a_template() {
     let origin = Origin::Socket { url: URL };
     let array = wrap("btcusdt@depth", &format!("[{USDM_DELTA},{USDM_DELTA}]"));
-    let seen = seen(&BinanceUsdm, origin, array.as_bytes());
-    assert_eq!((seen.lines.len(), seen.marked.len()), (2, 0));
+    let pair = seen(&BinanceUsdm, origin, array.as_bytes());
+    assert_eq!((pair.lines.len(), pair.marked.len()), (2, 0));
+    let url = "https://api.example/api/v3/depth?symbol=A";
+    let answer = seen(&BinanceSpot, Origin::Rest { url }, PARTIAL.as_bytes());
+    assert_eq!((answer.lines.len(), answer.marked.len()), (1, 0));
 }
 
-/// Whether each event was the last of its frame.
+/// Whether each event was the last of its frame, and the bytes that it came from.
 #[derive(Default)]
-struct Last(Vec<bool>);
+struct Last(Vec<bool>, Vec<Vec<u8>>);
 
 impl EventSink for Last {
     fn event(&mut self, event: &Event<'_>) {
         self.0.push(event.flags.has(Flags::LAST_IN_FRAME));
+        self.1.push(event.raw.to_vec());
     }
 
     fn reject(&mut self, _: &Reject<'_>) {}
@@ -152,6 +156,8 @@ fn the_last_event_of_a_frame_is_marked() {
         let mut last = Last::default();
         BinanceUsdm.parse(&context, frame.as_bytes(), &mut Scratch::new(), &mut last);
         assert_eq!(last.0, expected);
+        let bytes = if expected.len() == 1 { frame.as_str() } else { MARK };
+        assert!(last.1.iter().all(|raw| raw == bytes.as_bytes()), "an element is its own bytes");
     }
 }
 
@@ -186,6 +192,9 @@ fn rest_errors_and_pages_that_are_no_json_are_told_apart_from_books() {
     let body = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
     assert_eq!(rest(&BinanceSpot, url, body), ["error   rest id= -1121 Invalid symbol."]);
     assert_eq!(rest(&BinanceSpot, url, "<html>"), ["reject syntax depth NOPE book"]);
+    for body in [r#"{"code":7}"#, r#"{"msg":"hello"}"#, r#"{"x":1}"#, "[]"] {
+        assert_eq!(rest(&BinanceSpot, "", body), ["other   rest"], "{body}");
+    }
     let elsewhere = "https://api.example/api/v3/other?symbol=A";
     assert_eq!(rest(&BinanceSpot, elsewhere, PARTIAL), ["other  A rest"]);
     let time = "https://api.example/api/v3/time";
@@ -207,6 +216,8 @@ fn book_tickers_of_spot_and_futures_read_alike() {
         ),
         &["bbo bookTicker BTCUSDT t1763600000460000000 T1763600000455000000 Milli 2@1 4@3 u5"],
     );
+    let bids = spot_frame.replace(r#""a":"91230.11","A":"1.20""#, r#""x":0"#);
+    spot(&wrap("btcusdt@bookTicker", &bids), &["bbo bookTicker BTCUSDT 0.52@91230.1 - u121"]);
     let half = spot_frame.replace(r#""A":"1.20""#, r#""x":0"#);
     spot(&half, &["reject level bookTicker BTCUSDT"]);
 }
@@ -290,6 +301,9 @@ fn filled_liquidations_count_in_either_wrapping() {
     let array = format!("[{LIQUIDATION}]");
     usdm(&wrap("!forceOrder@arr", &array), &[&format!("{head} {tail}")]);
     usdm(LIQUIDATION, &[&format!("{head} unwrapped {tail}")]);
+    let bought = LIQUIDATION.replace("SELL", "BUY");
+    let tail = tail.replace("Sell", "Buy").replace("SELL", "BUY");
+    usdm(&wrap("!forceOrder@arr", &bought), &[&format!("{head} {tail}")]);
     let open = LIQUIDATION.replace("FILLED", "NEW");
     usdm(
         &wrap("btcusdt@forceOrder", &open),
@@ -348,6 +362,9 @@ fn unknown_kinds_are_counted_and_nothing_more() {
     spot(r#"{"code":7}"#, &["other   unwrapped"]);
     spot(r#"{"msg":"hello"}"#, &["other   unwrapped"]);
     spot(&wrap("btcusdt@new", "{}"), &["other new"]);
+    for part in [r#"{"u":1,"b":"1"}"#, r#"{"u":1,"B":"1"}"#, r#"{"b":"1","B":"1"}"#] {
+        spot(part, &["other   unwrapped"]);
+    }
 }
 
 #[test]

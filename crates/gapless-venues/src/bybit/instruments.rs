@@ -170,6 +170,38 @@ mod tests {
     }
 
     #[test]
+    fn every_category_kind_and_status_has_its_word() {
+        for (word, market) in [
+            ("spot", Some(Market::Spot)),
+            ("linear", Some(Market::Linear)),
+            ("inverse", Some(Market::Inverse)),
+            ("option", Some(Market::Option)),
+            ("spread", None),
+        ] {
+            let body = format!(r#"{{"result":{{"category":"{word}","list":[]}}}}"#);
+            assert_eq!(category(body.as_bytes()).ok(), market, "{word}");
+        }
+        for (market, contract, kind) in [
+            (Market::Spot, "", Kind::Spot),
+            (Market::Option, "", Kind::Option),
+            (Market::Linear, "LinearPerpetual", Kind::Perpetual),
+            (Market::Inverse, "InverseFutures", Kind::Future),
+            (Market::Linear, "LinearOther", Kind::Unknown),
+        ] {
+            assert_eq!(kind_of(market, contract), kind, "{contract}");
+        }
+        for (word, status) in [
+            ("Trading", Status::Trading),
+            ("PreLaunch", Status::Pending),
+            ("Delivering", Status::Closed),
+            ("Closed", Status::Closed),
+            ("", Status::Unknown),
+        ] {
+            assert_eq!(status_of(word), status, "{word}");
+        }
+    }
+
+    #[test]
     fn an_error_answer_is_no_list() {
         let error = read(br#"{"retCode":10006,"retMsg":"Too many visits!","result":{}}"#);
         assert!(error.unwrap_err().to_string().contains("Too many visits!"));

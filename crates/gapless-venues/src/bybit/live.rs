@@ -8,7 +8,7 @@ use crate::venue::{Market, Topic};
 /// Characters of all topics of a connection, quotes and commas included.
 const ARGS_BYTES_MAX: usize = 21_000;
 /// What a topic adds beside its channel and symbol.
-const ARG_EXTRA: usize = r#","".""#.len();
+const ARG_EXTRA: usize = r#"".","#.len();
 
 impl Wiring for Bybit {
     fn live(&self) -> Live {
@@ -85,17 +85,27 @@ fn said(market: Market) -> Market {
 mod tests {
     use super::*;
 
+    const fn topic(symbol: &str) -> Topic<'_> {
+        Topic { channel: "orderbook.50", symbol }
+    }
+
     #[test]
     fn a_connection_carries_no_more_characters_of_topics_than_it_may() {
         let names: Vec<_> = (0..1_500).map(|i| format!("COIN{i}USDT")).collect();
-        let topic = |symbol| Topic { channel: "orderbook.50", symbol };
         let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
         let sockets = Bybit.sockets(Market::Spot, &topics);
         assert_eq!(sockets.iter().map(|s| s.topics.len()).sum::<usize>(), 1_500);
         assert!(sockets.len() > 1 && sockets.iter().all(|s| s.path == "/v5/public/spot"));
-        for socket in sockets {
-            let names = socket.topics.iter().map(|t| format!("\"{}.{}\",", t.channel, t.symbol));
-            assert!(names.map(|name| name.len()).sum::<usize>() <= ARGS_BYTES_MAX);
-        }
+        let counts = |symbols: [usize; 3]| -> Vec<usize> {
+            let names = symbols.map(|length| "X".repeat(length));
+            let topics = names.each_ref().map(|name| topic(name));
+            Bybit.sockets(Market::Spot, &topics).iter().map(|s| s.topics.len()).collect()
+        };
+        let named = |length: usize| "\"orderbook.50.\",".len() + length;
+        let left = ARGS_BYTES_MAX - named(9_000) - named(0);
+        assert_eq!(counts([9_000, left, 10]), [2, 1]);
+        assert_eq!(counts([9_000, left + 1, 10]), [1, 2]);
+        let many = Bybit.sockets(Market::Spot, &[Topic { channel: "", symbol: "" }; 2_001]);
+        assert_eq!(many.iter().map(|s| s.topics.len()).collect::<Vec<_>>(), [2_000, 1]);
     }
 }

@@ -85,11 +85,20 @@ mod tests {
         let counts: Vec<_> = requests.iter().map(|r| r.matches("orderbook.50.").count()).collect();
         assert_eq!(counts, [10, 10, 5]);
         assert!(requests[2].starts_with(r#"{"req_id":"9","op":"subscribe","args":["#));
-        let long = "X".repeat(5_000);
-        let topics = [of("tickers", &long); 10];
-        for request in write("unsubscribe", &topics, 1) {
-            assert!(request.len() < ARGS_BYTES_MAX + 60);
-        }
+    }
+
+    #[test]
+    fn the_arguments_of_a_request_have_no_more_characters_than_the_venue_reads() {
+        let sizes = |second: usize| {
+            let (first, second) = ("X".repeat(10_000), "Y".repeat(second));
+            let requests = write("unsubscribe", &[of("", &first), of("", &second)], 1);
+            let args = |request: &String| request.len() - request.find('[').unwrap() - 1;
+            requests.iter().map(args).collect::<Vec<_>>()
+        };
+        // Brackets, two names in quotes, each with its dot, and the comma between them.
+        let most = ARGS_BYTES_MAX - 2 - 10_003 - 3 - 1;
+        assert_eq!(sizes(most), [ARGS_BYTES_MAX]);
+        assert_eq!(sizes(most + 1).len(), 2);
     }
 
     #[test]

@@ -174,6 +174,59 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_market_and_status_has_its_word() {
+        for (word, perpetual, kind) in [
+            ("spot", false, Kind::Spot),
+            ("option", false, Kind::Option),
+            ("future", true, Kind::Perpetual),
+            ("future", false, Kind::Future),
+            ("future_combo", false, Kind::Combo),
+            ("bond", false, Kind::Unknown),
+        ] {
+            assert_eq!(kind_of(word, perpetual), kind, "{word}");
+        }
+        for (kind, future_type, settle, market) in [
+            (Kind::Spot, "", "", Market::Spot),
+            (Kind::Option, "", "USD", Market::Option),
+            (Kind::Future, "linear", "BTC", Market::Linear),
+            (Kind::Future, "reversed", "USD", Market::Inverse),
+            (Kind::Perpetual, "", "USD", Market::Linear),
+            (Kind::Perpetual, "", "BTC", Market::Inverse),
+            (Kind::Combo, "", "USD", Market::Unknown),
+        ] {
+            assert_eq!(market_of(kind, future_type, settle, "USD"), market, "{kind:?} {settle}");
+        }
+        for (row, status) in [
+            (r#"{"s":"A","state":"open"}"#, Status::Trading),
+            (r#"{"s":"A","is_active":true}"#, Status::Trading),
+            (r#"{"s":"A","state":"created","is_active":true}"#, Status::Pending),
+            (r#"{"s":"A","state":"halted","is_active":true}"#, Status::Halted),
+            (r#"{"s":"A","state":"settled"}"#, Status::Closed),
+            (r#"{"s":"A","is_active":false}"#, Status::Closed),
+            (r#"{"s":"A"}"#, Status::Unknown),
+        ] {
+            let value = Value::frame(row.as_bytes()).unwrap();
+            let reading = Reading::new(VENUE, value, "s").unwrap();
+            assert_eq!(status_of(value, &reading).unwrap(), status, "{row}");
+        }
+    }
+
+    #[test]
+    fn the_finer_of_two_steps_is_the_smaller_however_it_is_written() {
+        let d = |text: &str| Decimal::parse(text.as_bytes()).unwrap();
+        let vast = Decimal::new(i64::MAX, 0);
+        for (a, b, least) in [
+            (d("0.1"), d("1"), d("0.1")),
+            (d("1"), d("0.1"), d("0.1")),
+            (d("0.5"), d("0.5"), d("0.5")),
+            (vast, d("0.1"), d("0.1")),
+            (d("0.1"), vast, d("0.1")),
+        ] {
+            assert_eq!(finer(a, b), least, "{a} {b}");
+        }
+    }
+
+    #[test]
     fn a_bad_row_is_named_and_costs_no_other() {
         let list = read(BODY.as_bytes()).unwrap();
         let refused: Vec<_> = list.refused.iter().map(ToString::to_string).collect();

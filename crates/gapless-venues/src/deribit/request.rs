@@ -89,7 +89,7 @@ mod tests {
         let mut note = |topic: Topic<'_>| seen.push(format!("{} {}", topic.channel, topic.symbol));
         let topics = [of("book.none.10.100ms", "A"), of("quote", "B")];
         read(&write("public/subscribe", &topics, 1)[0], &mut note);
-        read(&write("public/unsubscribe", &topics, 1)[0], &mut note);
+        read(&write("public/unsubscribe", &[of("quote", "C")], 1)[0], &mut note);
         read(HEARTBEATS, &mut note);
         assert_eq!(seen, ["book.none.10.100ms A", "quote B"]);
     }

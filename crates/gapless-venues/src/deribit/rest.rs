@@ -93,6 +93,7 @@ mod tests {
         assert_eq!(of(502, "<html>"), wait);
         assert_eq!(of(200, "<html>"), wait);
         assert_eq!(of(400, r#"{"error":{"code":13009}}"#), RestVerdict::Auth);
+        assert_eq!(of(401, ""), RestVerdict::Auth);
         assert_eq!(of(400, r#"{"error":{"code":-32602}}"#), RestVerdict::Refused);
         assert_eq!(of(404, ""), wait);
         assert_eq!(of(403, "<html>"), wait);

@@ -145,6 +145,32 @@ mod tests {
     }
 
     #[test]
+    fn every_market_kind_and_status_has_its_word() {
+        let linear = BODY.replace(r#""ctVal":"0","#, r#""ctVal":"1","ctValCcy":"X","#);
+        let list = read(linear.as_bytes()).unwrap();
+        assert_eq!(list.instruments.last().map(|row| row.market), Some(Market::Linear));
+        for (word, kind) in [
+            ("SPOT", Kind::Spot),
+            ("MARGIN", Kind::Spot),
+            ("SWAP", Kind::Perpetual),
+            ("FUTURES", Kind::Future),
+            ("OPTION", Kind::Option),
+            ("", Kind::Unknown),
+        ] {
+            assert_eq!(kind_of(word), kind, "{word}");
+        }
+        for (word, status) in [
+            ("live", Status::Trading),
+            ("preopen", Status::Pending),
+            ("suspend", Status::Halted),
+            ("expired", Status::Closed),
+            ("", Status::Unknown),
+        ] {
+            assert_eq!(status_of(word), status, "{word}");
+        }
+    }
+
+    #[test]
     fn a_tick_that_no_decimal_holds_is_refused_by_name() {
         let body = BODY.replace("0.00000000001", "1e400");
         let refused = read(body.as_bytes()).unwrap().refused;

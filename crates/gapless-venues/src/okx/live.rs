@@ -97,5 +97,6 @@ mod tests {
         let found: Vec<_> =
             sockets.iter().map(|s| (s.path.as_str(), s.topics[0].channel)).collect();
         assert_eq!(found, [("/ws/v5/public", "books"), ("/ws/v5/business", "trades-all")]);
+        assert!(is_business("candle1m") && is_business("sprd-trades") && !is_business("trades"));
     }
 }

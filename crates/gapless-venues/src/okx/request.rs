@@ -104,6 +104,8 @@ mod tests {
             of("liquidation-orders", "BTC-USDT-SWAP"),
             of("liquidation-orders", "SWAP"),
             of("liquidation-orders", "BTC-USD-251226"),
+            of("liquidation-orders", "BTC-USDT"),
+            of("liquidation-orders", "BTC-USD-251226-100000-C"),
             of("opt-summary", "BTC-USD-251226-100000-C"),
             of("status", ""),
         ];
@@ -111,6 +113,8 @@ mod tests {
             r#"{"id":"4","op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT"},"#,
             r#"{"channel":"liquidation-orders","instType":"SWAP"},"#,
             r#"{"channel":"liquidation-orders","instType":"FUTURES"},"#,
+            r#"{"channel":"liquidation-orders","instType":"MARGIN"},"#,
+            r#"{"channel":"liquidation-orders","instType":"OPTION"},"#,
             r#"{"channel":"opt-summary","instFamily":"BTC-USD"},{"channel":"status"}]}"#,
         );
         assert_eq!(write("subscribe", &topics, 4), [expected]);
@@ -136,8 +140,9 @@ mod tests {
             r#"{"channel":"liquidation-orders","instType":"SWAP"}]"#,
         );
         read(&format!(r#"{{"op":"subscribe","args":{args}}}"#), &mut note);
-        read(&format!(r#"{{"op":"unsubscribe","args":{args}}}"#), &mut note);
         read("ping", &mut note);
+        let other = r#"{"op":"unsubscribe","args":[{"channel":"books","instId":"C-D"}]}"#;
+        read(other, &mut note);
         assert_eq!(seen, ["books A-B", "liquidation-orders SWAP"]);
     }
 

@@ -1,6 +1,7 @@
 //! Messages of every shape shown and what becomes of them. The payloads are invented.
 
 use super::{BookMode, Flavour, Relay, Scope, SnapshotForm, SubscribeForm};
+use crate::live::{Lost, Wiring};
 use crate::seen::{lines, rest};
 use crate::venue::{Claim, HttpAnswer, Market, Origin, RestVerdict, Topic, Venue};
 use gapless_book::sequence::{Bridge, Chain, Rule};
@@ -26,6 +27,7 @@ fn trades_are_read_flat_and_under_data() {
         &["trade <binance> trades BTCUSDT t1763600000123000000 Milli \
            # 0.004@91230.1 Buy score=0.12"],
     );
+    told(r#"{"type":"trade","symbol":"A","price":1,"size":0}"#, &["trade trades A # 0@1 Unknown"]);
     told(
         r#"{"type":"trades","exchange":"okx","data":[{"symbol":"A","price":1,"qty":2,"id":7},
             {"symbol":"B","price":1},{"symbol":"C","price":3,"amount":4,"side":"sell"}]}"#,
@@ -35,6 +37,20 @@ fn trades_are_read_flat_and_under_data() {
             "trade <okx> trades C # 4@3 Sell",
         ],
     );
+}
+
+#[test]
+fn a_prefix_of_a_symbol_is_an_exchange_if_it_is_written_like_one() {
+    for (symbol, expected) in [
+        ("binance-us:A", "<binance-us> trades A"),
+        ("x_y:A", "<x_y> trades A"),
+        (":A", "trades :A"),
+        ("OKX:A", "trades OKX:A"),
+        ("x1:A", "trades x1:A"),
+    ] {
+        let frame = format!(r#"{{"type":"trade","symbol":"{symbol}","price":1,"size":2}}"#);
+        told(&frame, &[&format!("trade {expected} # 2@1 Unknown")]);
+    }
 }
 
 #[test]
@@ -92,6 +108,10 @@ fn a_count_over_all_channels_tells_the_others_of_every_number() {
     let relay = Relay { flavour };
     let trade = "trade <x> trades A # 2@1 Unknown seq=7".to_owned();
     assert_eq!(lines(&relay, "", frame), [trade, number("trades", 7)]);
+    let timed = frame.replace(r#""seqNum""#, r#""timestamp":1763600000123,"seqNum""#);
+    let told = lines(&relay, "", &timed);
+    assert!(told[0].contains(" t1763600000123000000 "), "{told:?}");
+    assert_eq!(told[1], number("trades", 7), "a number alone has no time");
     let image = r#"{"type":"book_depth","symbol":"x:A","bids":[[1,2]],"asks":[],"seqNum":8}"#;
     let told = "top <x> book_depth A last=8 bids[2@1] asks[]".to_owned();
     assert_eq!(lines(&relay, "", image), [told.clone(), number("book_depth", 8)]);
@@ -109,6 +129,11 @@ fn a_socket_per_topic_names_the_symbol_in_its_url() {
     let expected = ["snapshot book BTC/USD bids[2@1] asks[]"];
     assert_eq!(lines(&relay(), url, frame), expected);
     told(frame, &["reject missing_field book  book"]);
+    for word in ["snapshot", "delta"] {
+        let url = format!("wss://relay.example/v1/ws/{word}/A");
+        let frame = r#"{"bids":[[1,2]],"asks":[]}"#;
+        assert_eq!(lines(&relay(), &url, frame), ["reject missing_field book A book"], "{word}");
+    }
 }
 
 #[test]
@@ -197,7 +222,22 @@ fn rest_bodies_are_read_by_their_path() {
     let history = r#"{"data":[{"timestamp":1,"price":1,"side":"buy","size":2,"exchange":"x"}]}"#;
     let expected = ["liquidation <x> liquidations A t1000000000 Second rest # 2@1 Buy raw=buy"];
     assert_eq!(told("/v2/liquidations/history?symbol=A", history), expected);
+    assert_eq!(told("/funding/A", r#"{"rate":1}"#), ["derivative funding A rest rate=1"]);
+    let unnumbered = r#"{"bids":[[1,0]],"asks":[]}"#;
+    let expected = ["delta book A rest bids[0@1] asks[]"];
+    assert_eq!(told("/orderbook/delta?symbol=A", unnumbered), expected);
     assert_eq!(told("/health", "{}"), ["other   rest"]);
+    let edits = |path: &str| relay().rest_edits(&format!("{base}{path}"));
+    assert!(edits("/orderbook/delta?exchange=x") && !edits("/orderbook/snapshot?exchange=x"));
+}
+
+#[test]
+fn what_is_told_again_is_marked() {
+    let relay = Relay { flavour: Flavour::REPLAYED };
+    let frame = r#"{"type":"trade","symbol":"A","price":1,"size":2}"#;
+    let told = |path: &str| rest(&relay, &format!("https://relay.example/v1{path}"), frame);
+    assert_eq!(told("/replay"), ["trade trades A rest repeated # 2@1 Unknown"]);
+    assert_eq!(told("/trades"), ["trade trades A rest # 2@1 Unknown"]);
 }
 
 #[test]
@@ -236,11 +276,15 @@ fn every_flavour_subscribes_in_its_form() {
         [r#"{"subscribe":["trades"],"exchanges":["binance","okx"],"symbols":["BTCUSDT"]}"#],
     );
     let bare = Flavour { subscribe: SubscribeForm::Bare, ..Flavour::default() };
-    assert_eq!(of(bare), [r#"{"subscribe":["trades"]}"#]);
+    assert_eq!(of(bare.clone()), [r#"{"subscribe":["trades"]}"#]);
+    assert!(Relay { flavour: bare }.subscribe(&[], 1).is_empty());
     assert!(of(Flavour::PER_TOPIC).is_empty() && of(Flavour::REPLAYED).is_empty());
     let posts = Relay { flavour: Flavour::REPLAYED }.post_subscribe(&topics[..1], 4);
     assert_eq!(posts.len(), 1);
     assert_eq!(posts[0].path, "/ws/subscribe");
+    let wired = Relay { flavour: Flavour::REPLAYED };
+    let wired = Wiring::post_subscribe(&wired, &topics[..1], 4);
+    assert_eq!(wired, [(posts[0].path.clone(), posts[0].body.clone())]);
     assert_eq!(
         posts[0].body,
         concat!(
@@ -249,6 +293,59 @@ fn every_flavour_subscribes_in_its_form() {
         ),
     );
     assert!(relay().unsubscribe(&topics, 1).is_empty());
+}
+
+#[test]
+fn a_flavour_of_a_socket_per_topic_opens_them() {
+    let topics = [topic("orderbook", "okx:BTC/USD"), topic("trades", "A")];
+    let of = |flavour: Flavour| -> Vec<(String, usize)> {
+        let sockets = Relay { flavour }.sockets(Market::Unknown, &topics).into_iter();
+        sockets.map(|socket| (socket.path, socket.topics.len())).collect()
+    };
+    let each = [("/orderbook/BTC%2FUSD".to_owned(), 1), ("/trades/A".to_owned(), 1)];
+    assert_eq!(of(Flavour::PER_TOPIC), each);
+    assert_eq!(of(Flavour::PREFIXED), [(String::new(), 2)]);
+}
+
+#[test]
+fn what_is_polled_is_asked_for_from_the_last_number_on() {
+    let relay = Relay { flavour: Flavour::POLLED };
+    let poll = |channel, since| relay.poll(&topic(channel, "okx:A/B"), since);
+    let query = "?exchange=okx&symbol=A%2FB";
+    for (channel, since, path) in [
+        ("book", None, Some(format!("/orderbook/snapshot{query}"))),
+        ("book", Some(7), Some(format!("/orderbook/delta{query}&since=7"))),
+        ("trades", None, Some(format!("/trades{query}"))),
+        ("trades", Some(7), Some(format!("/trades{query}&since=7"))),
+        ("funding", None, None),
+    ] {
+        assert_eq!(poll(channel, since), path, "{channel} {since:?}");
+    }
+}
+
+#[test]
+fn a_book_is_brought_by_the_topics_that_speak_of_it() {
+    let polled = Relay { flavour: Flavour::POLLED };
+    let pushed = Relay { flavour: Flavour::PREFIXED };
+    assert_eq!(polled.book_of(&topic("book", "okx:A")), Some(("okx", "book", "A")));
+    assert_eq!(polled.book_of(&topic("trades", "okx:A")), None);
+    assert_eq!(pushed.book_of(&topic("book", "okx:A")), None);
+    assert_eq!(pushed.book_channel("book"), None);
+    let book = ("okx", "book", "A");
+    for (channel, symbol, book, brings) in [
+        ("book", "okx:A", book, true),
+        ("book", "okx:a", book, true),
+        ("book", "A", book, true),
+        ("book", "okx:A", ("", "book", "A"), true),
+        ("orderbook", "okx:A", book, true),
+        ("book_depth_20", "okx:A", ("okx", "book_depth", "A"), true),
+        ("x_book_depth", "okx:A", ("okx", "book_depth", "A"), false),
+        ("trades", "okx:A", book, false),
+        ("book", "okx:B", book, false),
+        ("book", "bybit:A", book, false),
+    ] {
+        assert_eq!(pushed.brings(&topic(channel, symbol), book), brings, "{channel} {symbol}");
+    }
 }
 
 #[test]
@@ -289,10 +386,16 @@ fn what_was_lost_is_asked_for_in_the_notices_own_words() {
     let post = relay.repeat_notice(notice, None).unwrap();
     assert_eq!(post.path, "/replay");
     assert_eq!(post.body, r#"{"start":"2026-01-01T00:00:00Z","end":17.50}"#);
+    assert_eq!(relay.repeat(Lost::Notice(notice), None), Some((post.path, post.body)));
+    let range = ("/replay".to_owned(), r#"{"start":7,"end":8}"#.to_owned());
+    assert_eq!(relay.repeat(Lost::Range(7, 8), None), Some(range));
     let flavour = Flavour { replay_names_book: true, ..Flavour::REPLAYED };
     let post = Relay { flavour }.repeat_range(7, 8, Some(&topic("book", "x:\"A"))).unwrap();
     let expected = r#"{"start":7,"end":8,"exchange":"x","symbol":"\"A","channel":"book"}"#;
     assert_eq!(post.body, expected);
+    let flavour = Flavour { replay_names_book: true, ..Flavour::REPLAYED };
+    let post = Relay { flavour }.repeat_range(7, 8, Some(&topic("book", "x:A B\n"))).unwrap();
+    assert!(post.body.contains(r#""symbol":"A B\u000a""#), "{}", post.body);
     assert_eq!(relay.repeat_notice(r#"{"type":"gap_detected"}"#, None), None);
     assert_eq!(Relay { flavour: Flavour::POLLED }.repeat_range(1, 2, None), None);
 }
@@ -312,6 +415,7 @@ fn answers_say_how_long_to_wait_and_when_to_give_up() {
     assert_eq!(of(429, "99999", ""), retry(3_600_000));
     assert_eq!(of(429, "-5", "{}"), retry(1_000));
     assert_eq!(of(429, "1.5", ""), retry(1_500));
+    assert_eq!(of(429, "1e-60", ""), retry(1_000));
     assert_eq!(of(200, "", limited), retry(5_000));
     assert_eq!(of(200, "", r#"{"error":"no"}"#), RestVerdict::Unclear);
     assert_eq!(of(200, "", "{}"), RestVerdict::Ok);
@@ -351,5 +455,7 @@ fn urls_and_requests_tell_what_they_subscribe() {
     assert_eq!(of("wss://relay.example/v1/ws/trades/BTCUSDT"), ["trades BTCUSDT"]);
     let request = r#"{"type":"subscribe","channels":["a","b"],"symbols":["x:c"]}"#;
     assert_eq!(of(request), ["a x:c", "b x:c"]);
-    assert!(of("wss://relay.example/ws?key=K").is_empty());
+    for nothing in ["wss://relay.example/ws?key=K", "wss://relay.example/ws/trades/"] {
+        assert!(of(nothing).is_empty(), "{nothing}");
+    }
 }

@@ -60,6 +60,7 @@ fn wait(text: &[u8]) -> Option<Decimal> {
 fn millis(wait: Decimal) -> Option<u64> {
     let mantissa = u128::try_from(wait.mantissa()).ok()?;
     let unit = 10u128.checked_pow(u32::from(wait.scale()));
-    let Some(unit) = unit else { return Some(u64::from(mantissa > 0)) };
+    // So many decimals are not of zero, and less than a millisecond.
+    let Some(unit) = unit else { return Some(1) };
     u64::try_from((mantissa * 1_000).div_ceil(unit)).ok()
 }

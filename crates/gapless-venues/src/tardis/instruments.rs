@@ -121,6 +121,26 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_has_its_word_and_spot_no_contracts() {
+        for (word, kind) in [
+            ("spot", Kind::Spot),
+            ("perpetual", Kind::Perpetual),
+            ("future", Kind::Future),
+            ("option", Kind::Option),
+            ("combo", Kind::Combo),
+            ("", Kind::Unknown),
+        ] {
+            assert_eq!(kind_of(word), kind, "{word}");
+        }
+        let body = br#"{"id":"A","exchange":"okex","baseCurrency":"A","quoteCurrency":"B",
+            "type":"spot","priceIncrement":1,"amountIncrement":1,"contractMultiplier":10}"#;
+        let list = read(body).unwrap();
+        let [spot] = &list.instruments[..] else { panic!("{list:?}") };
+        assert_eq!((spot.market, spot.contract_value), (Market::Spot, None));
+        assert_eq!((spot.contract_currency.as_str(), spot.status), ("", Status::Unknown));
+    }
+
+    #[test]
     fn objects_and_arrays_are_read_with_exact_increments() {
         let body = br#"[{"id":"PEPE-USDT-SWAP","exchange":"okex-swap","baseCurrency":"PEPE",
             "quoteCurrency":"USDT","type":"perpetual","active":true,"priceIncrement":1e-9,
@@ -136,6 +156,7 @@ mod tests {
         let [pepe, xbt, future] = &list.instruments[..] else { panic!("{list:?}") };
         assert_eq!((pepe.venue.as_str(), pepe.tick.to_string()), ("okx", "0.000000001".into()));
         assert_eq!(pepe.contract_value.unwrap().to_string(), "10000000");
+        assert_eq!(pepe.status, Status::Trading);
         assert_eq!((pepe.contract_currency.as_str(), pepe.settle.as_str()), ("PEPE", "USDT"));
         assert_eq!((xbt.contract_currency.as_str(), xbt.settle.as_str()), ("USD", "BTC"));
         assert_eq!(future.expiry_ns, Some(1_782_460_800_000_000_000));

@@ -1,9 +1,10 @@
 //! Messages of every type and what becomes of them. The payloads are invented.
 
-use super::{Tardis, venue_of};
+use super::Tardis;
+use crate::live::Wiring;
 use crate::scratch::Scratch;
 use crate::seen::line;
-use crate::venue::{Claim, Context, HttpAnswer, Market, Origin, RestVerdict, Venue};
+use crate::venue::{Claim, Context, HttpAnswer, Market, Origin, RestVerdict, Topic, Venue};
 use crate::wire::{EventSink, Reject};
 use gapless_book::event::Event;
 use gapless_book::sequence::{Bridge, Chain, Rule};
@@ -119,6 +120,11 @@ fn tickers_liquidations_and_best_prices() {
     "askPrice":3020.12,"bidAmount":0}"#,
         "bbo <binance> book_ticker ETHUSDT - 4.1@3020.12 recv=42",
     );
+    let ticker = |sides: &str| {
+        format!(r#"{{"type":"book_ticker","symbol":"S","exchange":"binance"{sides}}}"#)
+    };
+    told(&ticker(""), "bbo <binance> book_ticker S - - recv=42");
+    told(&ticker(r#","bidAmount":1"#), "reject level book_ticker/S");
 }
 
 #[test]
@@ -177,6 +183,7 @@ fn a_malformed_message_is_refused_whole_and_says_whether_a_book_is_concerned() {
         ),
         ("20:40:31.449Z", "20:40", "reject time book_change/BTCUSDT book"),
         (r#""symbol":"BTCUSDT","#, "", "reject missing_field book_change/ book"),
+        (r#""exchange":"binance-futures","#, "", "reject missing_field book_change/BTCUSDT book"),
         (r#""type":"book_change","#, "", "reject missing_field /BTCUSDT book"),
         (r#"book_change"#, "trade", "reject missing_field trade/BTCUSDT"),
     ] {
@@ -200,6 +207,7 @@ fn rules_follow_the_channel() {
         ("quote", image(1)),
         ("quote_10s", image(1)),
         ("book_snapshot_x", None),
+        ("book_snapshot_0", None),
         ("trade", None),
     ] {
         assert_eq!(Tardis.rule(channel), rule, "{channel}");
@@ -208,14 +216,23 @@ fn rules_follow_the_channel() {
 
 #[test]
 fn exchange_ids_are_ours_where_we_have_the_venue() {
-    let of = |id| venue_of(id).map(|source| (source.venue, source.market));
-    assert_eq!(of("binance"), Some(("binance_spot", Market::Spot)));
-    assert_eq!(of("binance-delivery"), Some(("binance_coinm", Market::Inverse)));
-    assert_eq!(of("bybit-options"), Some(("bybit", Market::Option)));
-    assert_eq!(of("okex-swap"), Some(("okx", Market::Unknown)));
-    assert_eq!(of("okex"), Some(("okx", Market::Spot)));
-    assert_eq!(of("deribit"), Some(("deribit", Market::Unknown)));
-    assert_eq!(of("bitmex"), None);
+    for (id, venue, market) in [
+        ("binance", "binance_spot", Market::Spot),
+        ("binance-us", "binance_us", Market::Spot),
+        ("binance-futures", "binance_usdm", Market::Linear),
+        ("binance-delivery", "binance_coinm", Market::Inverse),
+        ("bybit", "bybit", Market::Unknown),
+        ("bybit-spot", "bybit", Market::Spot),
+        ("bybit-options", "bybit", Market::Option),
+        ("okex", "okx", Market::Spot),
+        ("okex-futures", "okx", Market::Unknown),
+        ("okex-swap", "okx", Market::Unknown),
+        ("okex-options", "okx", Market::Option),
+        ("deribit", "deribit", Market::Unknown),
+    ] {
+        assert_eq!(Tardis.venue_of(id), Some((venue, market)), "{id}");
+    }
+    assert_eq!(Tardis.venue_of("bitmex"), None);
 }
 
 #[test]
@@ -223,7 +240,16 @@ fn its_messages_are_known_by_type_exchange_and_local_time() {
     assert_eq!(Tardis.claims("", CHANGE.as_bytes()), Claim::Sure);
     assert_eq!(Tardis.claims("ws://host:8001/ws-stream-normalized?options=x", b""), Claim::Sure);
     assert_eq!(Tardis.claims("", br#"{"type":"trade","symbol":"A"}"#), Claim::No);
-    assert_eq!(Tardis.venue_of("okex"), Some(("okx", Market::Spot)));
+}
+
+#[test]
+fn a_stream_is_asked_for_in_its_url_alone() {
+    let topics = [Topic { channel: "book_change", symbol: "bybit:A" }];
+    assert!(Tardis.subscribe(&topics, 1).is_empty() && Tardis.unsubscribe(&topics, 1).is_empty());
+    assert_eq!(Tardis.snapshot_request("book_change", "A", Market::Unknown), None);
+    assert_eq!(Tardis.book_channel("book_change"), None);
+    assert_eq!(Tardis.list_path(), Some("/v1/instruments/"));
+    assert_eq!(Tardis.read_instruments(b"{}").map(|list| list.refused.len()), Ok(1));
 }
 
 #[test]
