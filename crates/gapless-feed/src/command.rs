@@ -121,18 +121,43 @@ impl fmt::Display for Why {
     }
 }
 
-/// A URL without the values that may be keys, and without a user's name and password.
+/// Names of a query whose values are this program's own words.
+const OWN: [&str; 21] = [
+    "streams",
+    "symbol",
+    "limit",
+    "category",
+    "instId",
+    "instType",
+    "instFamily",
+    "uly",
+    "sz",
+    "depth",
+    "instrument_name",
+    "currency",
+    "kind",
+    "baseCoin",
+    "status",
+    "cursor",
+    "exchange",
+    "since",
+    "options",
+    "expired",
+    "u",
+];
+
+/// A URL without a user's name and password, and without any value that this program did not put
+/// there itself: whatever a key is called, it is not shown.
 #[must_use]
 pub fn redacted(url: &str) -> String {
-    const SECRET: [&str; 6] = ["key", "api_key", "apikey", "token", "secret", "signature"];
     let (base, query) = url.split_once('?').map_or((url, None), |(b, q)| (b, Some(q)));
     let base = without_user(base);
     let Some(query) = query else { return base };
     let shown = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if SECRET.contains(&name.to_ascii_lowercase().as_str()) => {
-            format!("{name}=***")
-        }
-        _ => pair.to_owned(),
+        Some((name, _)) if OWN.contains(&name) => pair.to_owned(),
+        Some((name, _)) => format!("{name}=***"),
+        None if pair.is_empty() => String::new(),
+        None => "***".to_owned(),
     });
     format!("{base}?{}", shown.collect::<Vec<_>>().join("&"))
 }
@@ -162,14 +187,21 @@ mod tests {
         let send = Command::Send { conn, text: "hs_live_canary".to_owned() };
         let printed = format!("{connect:?} {fetch:?} {send:?}");
         assert!(!printed.contains("canary"), "{printed}");
-        assert!(printed.contains("wss://relay.example/ws?a=1&key=***&Token=***"), "{printed}");
+        assert!(printed.contains("wss://relay.example/ws?a=***&key=***&Token=***"), "{printed}");
+    }
+
+    #[test]
+    fn a_key_of_any_name_is_not_shown() {
+        let url = "wss://host/ws?api-key=canary&auth=canary&KEY=canary&canary&symbol=BTCUSDT";
+        let shown = "wss://host/ws?api-key=***&auth=***&KEY=***&***&symbol=BTCUSDT";
+        assert_eq!(redacted(url), shown);
     }
 
     #[test]
     fn a_user_and_a_password_are_not_shown() {
-        assert_eq!(redacted("wss://me:canary@host:9/a@b?x=1"), "wss://***@host:9/a@b?x=1");
+        assert_eq!(redacted("wss://me:canary@host:9/a@b?x=1"), "wss://***@host:9/a@b?x=***");
         assert_eq!(redacted("https://canary@host"), "https://***@host");
-        for plain in ["wss://host/a@b", "host/path", "/path?x=@", ""] {
+        for plain in ["wss://host/a@b", "host/path", "/path?symbol=@&limit=5", "/path?"] {
             assert_eq!(redacted(plain), plain);
         }
     }

@@ -28,12 +28,14 @@ pub const CONNECT_NS_MAX: i64 = 15_000_000_000;
 pub const PING_AFTER_NS: i64 = 10_000_000_000;
 /// A ping without anything received after it for so long: the peer is gone, ns.
 pub const PONG_NS_MAX: i64 = 5_000_000_000;
-/// A request without an answer for so long: the connection is given up, ns.
+/// A request without an answer for so long is made again, ns.
 pub const ACK_NS_MAX: i64 = 10_000_000_000;
 /// A request that was refused for now is not made again before so long, ns.
 pub const LATER_NS_MIN: i64 = 1_000_000_000;
 /// A request that cannot be sent for so long is better sent on another connection, ns.
 pub const STARVED_NS: i64 = 10_000_000_000;
+/// Requests that unsubscribe of which it is known what for.
+const LEAVING_MAX: usize = 16;
 /// How often the time doubles after which silence is a fault.
 const QUIET_MAX: u32 = 6;
 /// Requests that wait to be sent; with more the connection is given up.
@@ -142,6 +144,8 @@ pub(crate) struct Connection {
     later: Backoff,
     /// The request for a topic that was refused, and that topic.
     probing: Option<(u64, usize)>,
+    /// The last requests that unsubscribe, and their topics.
+    leaving: VecDeque<(u64, Vec<usize>)>,
 }
 
 impl Connection {
@@ -177,6 +181,7 @@ impl Connection {
             hold_until: i64::MIN,
             later: Backoff::default(),
             probing: None,
+            leaving: VecDeque::new(),
         }
     }
 
@@ -218,6 +223,7 @@ impl Connection {
         self.pending.clear();
         self.renew.clear();
         self.probing = None;
+        self.leaving.clear();
         self.quarantine.hasten(now);
     }
 
@@ -327,9 +333,21 @@ impl Connection {
         if requests.is_empty() {
             return false;
         }
+        for (id, _) in (first..).zip(&requests) {
+            if self.leaving.len() >= LEAVING_MAX {
+                self.leaving.pop_front();
+            }
+            self.leaving.push_back((id, which.to_vec()));
+        }
         self.queue(first, requests);
         self.subscribe(which);
         true
+    }
+
+    /// The topics that a request was to unsubscribe so that they are subscribed anew.
+    pub fn left_by(&mut self, id: u64) -> Vec<usize> {
+        let at = self.leaving.iter().position(|(left, _)| *left == id);
+        at.and_then(|at| self.leaving.remove(at)).map(|(_, topics)| topics).unwrap_or_default()
     }
 
     fn queue(&mut self, first: u64, requests: Vec<String>) {
@@ -454,17 +472,29 @@ impl Connection {
         self.is_open() && self.outbox.is_empty() && self.pending.is_empty()
     }
 
-    /// Whether a request has had no answer for too long, or too many wait.
-    pub fn is_unanswered(&mut self, now: i64) -> bool {
+    /// Whether too many requests wait.
+    pub fn is_overfull(&self) -> bool {
+        self.outbox.len() > OUTBOX_MAX
+    }
+
+    /// A request that has had no answer for too long, and the topics that wait for one; none of a
+    /// topic that was refused before, which is asked for again in its time.
+    pub fn unanswered(&mut self, now: i64) -> Option<Vec<usize>> {
         let late = |pending: &Pending| now.saturating_sub(pending.since) >= ACK_NS_MAX;
-        if let Some((id, _)) = self.probing
-            && self.pending.iter().any(|pending| pending.id == id && late(pending))
-        {
-            // Nothing was lost: it was refused before, and is asked for again in its time.
-            self.probing = None;
-            self.pending.retain(|pending| pending.id != id);
-        }
-        self.outbox.len() > OUTBOX_MAX || self.pending.iter().any(late)
+        let at = self.pending.iter().position(late)?;
+        let id = self.pending.remove(at).id;
+        self.probing = self.probing.filter(|(probe, _)| *probe != id);
+        Some(self.take_topics(id))
+    }
+
+    /// Takes out the topics of a request that were not answered yet.
+    pub fn take_topics(&mut self, id: u64) -> Vec<usize> {
+        let topics = self.session.take_requested(id);
+        let found = topics.iter().filter_map(|(channel, symbol)| {
+            self.topic_of_book(channel, symbol)
+                .or_else(|| self.find_topic(&format!("{channel}:{symbol}")))
+        });
+        found.collect()
     }
 
     /// Whether a ping is due.

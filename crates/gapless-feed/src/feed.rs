@@ -91,6 +91,8 @@ pub struct Counters {
     pub replaced: u64,
     /// Requests that were refused.
     pub refusals: u64,
+    /// Requests that were not answered in time.
+    pub unanswered: u64,
     /// HTTP requests made.
     pub fetches: u64,
     /// HTTP requests that failed and are made again.
@@ -410,6 +412,7 @@ impl Feed {
         self.next_coarse = self.next_coarse.min(now.saturating_add(COARSE_NS));
         self.act(conn.place, now, watcher);
         self.flush(conn.place, now, watcher);
+        self.renew_key(conn.place, now, watcher);
     }
 
     /// A text frame came.
@@ -558,11 +561,27 @@ impl Feed {
         for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
             match self.places.get_mut(at as usize) {
                 Some(place) if place.phase == Phase::Failed => place.phase = Phase::Waiting(now),
-                Some(place) if place.is_open() => self.replace(at, now),
+                Some(place) if place.is_open() => self.renew_key(at, now, watcher),
+                // One that is being opened is looked at when it is.
                 _ => {}
             }
         }
         self.tick(now, watcher);
+    }
+
+    /// A connection that was opened with the key of before is replaced; one that shows nothing yet
+    /// is opened anew.
+    fn renew_key<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
+        let has_key = has_key(&self.config, self.key.as_ref());
+        let Some(place) = self.places.get(at as usize) else { return };
+        if !has_key || place.key_no == self.key_no || place.retired.is_some() || place.is_polled() {
+            return;
+        }
+        if place.is_standby {
+            let why = Why::Broken("there is another key".to_owned());
+            return self.give_up(at, &why, now, watcher);
+        }
+        self.replace(at, now);
     }
 
     /// Replaces every connection by a new one, without a pause.
@@ -680,9 +699,11 @@ impl Feed {
         });
         self.keep_refused(at, watcher);
         let Some(place) = self.places.get_mut(at as usize) else { return };
-        if place.is_half_open(now) || place.is_unanswered(now) {
+        if place.is_half_open(now) || place.is_overfull() {
             return self.give_up(at, &Why::Timeout, now, watcher);
         }
+        self.ask_unanswered(at, now, watcher);
+        let Some(place) = self.places.get_mut(at as usize).filter(|p| p.is_open()) else { return };
         if is_broken {
             self.counters.silences += 1;
             place.quiet += 1;

@@ -18,7 +18,7 @@ use std::time::Duration;
 type Frames = Rc<RefCell<VecDeque<String>>>;
 
 /// What is to be read of a connection.
-struct Queue(Frames);
+struct Queue(Frames, bool);
 
 impl Socket for Queue {
     fn poll_incoming(&mut self, _: &mut Context<'_>) -> Poll<Result<Incoming, Why>> {
@@ -29,7 +29,7 @@ impl Socket for Queue {
     }
 
     fn send(&mut self, _: Outgoing) -> Result<(), Why> {
-        Ok(())
+        if self.1 { Err(Why::Broken("the peer reads nothing".to_owned())) } else { Ok(()) }
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Why>> {
@@ -39,7 +39,7 @@ impl Socket for Queue {
 
 /// Every connection that was made.
 #[derive(Clone, Default)]
-struct Queues(Rc<RefCell<Vec<Frames>>>);
+struct Queues(Rc<RefCell<Vec<Frames>>>, bool);
 
 impl Queues {
     fn put(&self, connection: usize, frame: String) {
@@ -58,7 +58,7 @@ impl Transport for Queues {
     ) -> Soon<Result<Queue, Why>> {
         let frames = Frames::default();
         self.0.borrow_mut().push(frames.clone());
-        Box::pin(std::future::ready(Ok(Queue(frames))))
+        Box::pin(std::future::ready(Ok(Queue(frames, self.1))))
     }
 
     fn ask(&self, _: Question) -> Soon<Result<Answer, Why>> {
@@ -82,6 +82,19 @@ fn bybit(kind: &str, u: i64) -> String {
     format!(
         r#"{{"topic":"orderbook.50.BTCUSDT","type":"{kind}","ts":1763600000300,"data":{{"s":"BTCUSDT","b":[["10","1"]],"a":[["11","1"]],"u":{u},"seq":{u}}},"cts":1763600000297}}"#
     )
+}
+
+#[test]
+fn a_subscription_that_cannot_be_sent_ends_its_connection() {
+    let topic = TopicConfig { channel: "orderbook.50".to_owned(), symbol: "BTCUSDT".to_owned() };
+    let config = SourceConfig::new("test", VenueId::Bybit, vec![topic]);
+    let feed = Feed::new(config.clone(), SharedGate::new(&config.live()), 7).unwrap();
+    let (queues, mut told) = (Queues(Rc::default(), true), Told::default());
+    let mut driver = Driver::new(feed, queues.clone(), Clock::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    driver.start(&mut told);
+    runtime.block_on(driver.run(&mut told, Duration::from_millis(900), |_| false));
+    assert!(queues.0.borrow().len() > 1 && driver.feed().counters().losses > 0);
 }
 
 #[test]

@@ -256,3 +256,25 @@ async fn a_body_that_is_cut_or_does_not_end_is_no_answer() {
     assert!(matches!(cut, Err(Why::Broken(_))), "{cut:?}");
     assert_eq!(ask(Peer::Says(begun)).await, Err(Why::Timeout));
 }
+
+#[tokio::test]
+async fn a_kept_connection_that_is_gone_costs_no_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // One answer, and it goes when it is asked again: as what lies between may do.
+            let _ = stream.read(&mut [0; 4_096]).await;
+            let _ = stream.write_all(answer).await;
+            let _ = stream.read(&mut [0; 4_096]).await;
+        }
+    });
+    let network = Network::new(Dialer::trusting(RootCertStore::empty(), true));
+    for _ in 0..3 {
+        let url = format!("http://127.0.0.1:{port}/depth");
+        let question = Question { url, headers: Vec::new(), body: None, local: None };
+        let answer = network.ask(question).await;
+        assert_eq!(answer.map(|answer| answer.status), Ok(200));
+    }
+}

@@ -62,8 +62,10 @@ mod live;
 use crate::engine::Builder;
 use crate::{Engine, Source, Wait};
 use gapless_book::publish::{Config as Publication, LayoutError};
+use gapless_feed::source::TopicConfig;
 use gapless_replay::pace::Speed;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -159,6 +161,12 @@ enum Idle {
 pub fn read(text: &str) -> Result<Builder, ConfigError> {
     let json = text.trim_start().starts_with('{');
     let text: Text = if json { in_json(text)? } else { in_toml(text)? };
+    if text.sources.is_empty() {
+        return Err(ConfigError("sources: at least one".to_owned()));
+    }
+    if let Some(name) = text.books.as_deref().and_then(twice) {
+        return Err(ConfigError(format!("books: {name} twice")));
+    }
     let idle = match text.idle {
         Idle::Spin => Wait::Spin,
         Idle::Yield => Wait::Yield,
@@ -175,33 +183,69 @@ pub fn read(text: &str) -> Result<Builder, ConfigError> {
     }
     builder = share(builder, text.share, text.share_folder)?;
     let plaintext = text.allow_plaintext_loopback;
+    let mut known = HashMap::new();
     for (at, source) in text.sources.into_iter().enumerate() {
-        let made = match &source.live {
-            Some(_) => live::source(source, plaintext).map(Source::live),
-            None => source_of(source),
+        let wrong = |e: String| ConfigError(format!("sources[{at}].{e}"));
+        let made = if source.live.is_some() {
+            let live = live::source(source, plaintext).map_err(wrong)?;
+            for topic in &live.source.topics {
+                let what = (live.source.venue, live.source.market.name(), topic.clone());
+                if let Some(other) = known.insert(what, at).filter(|other| *other != at) {
+                    let TopicConfig { channel, symbol } = topic;
+                    let of = format!("{channel} of {symbol} is in sources[{other}] too");
+                    return Err(wrong(format!("symbols: {of}; of two ways make `lines`")));
+                }
+            }
+            Source::live(live)
+        } else {
+            source_of(source).map_err(wrong)?
         };
-        builder = builder.source(made.map_err(|e| ConfigError(format!("sources[{at}].{e}")))?);
+        builder = builder.source(made);
     }
     Ok(builder)
 }
 
+/// The first name that was there before.
+fn twice(names: &[String]) -> Option<&String> {
+    names
+        .iter()
+        .enumerate()
+        .find(|(at, name)| names.iter().take(*at).any(|n| n == *name))
+        .map(|n| n.1)
+}
+
 fn in_json(text: &str) -> Result<Text, ConfigError> {
     let reader = &mut serde_json::Deserializer::from_str(text);
-    let read = serde_path_to_error::deserialize(&mut *reader).map_err(|error| told(&error))?;
+    let read = serde_path_to_error::deserialize(&mut *reader)
+        .map_err(|error| told(error.path(), error.inner().to_string()))?;
     reader.end().map_err(|error| ConfigError(error.to_string()))?;
     Ok(read)
 }
 
 fn in_toml(text: &str) -> Result<Text, ConfigError> {
-    let reader = toml::Deserializer::parse(text);
-    let reader = reader.map_err(|error| ConfigError(error.to_string()))?;
-    serde_path_to_error::deserialize(reader).map_err(|error| told(&error))
+    // The library would print the line, which may hold a key that stands where none should.
+    let inner = |error: &toml::de::Error| {
+        let place = error.span().and_then(|span| text.get(..span.start)).map(|before| {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+            format!(" at line {line} column {column}")
+        });
+        format!("{}{}", error.message(), place.unwrap_or_default())
+    };
+    let reader = toml::Deserializer::parse(text).map_err(|error| ConfigError(inner(&error)))?;
+    let read = serde_path_to_error::deserialize(reader);
+    read.map_err(|error| told(error.path(), inner(error.inner())))
 }
 
-/// Where it stands, then what is wrong.
-fn told<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> ConfigError {
-    let (path, inner) = (error.path().to_string(), error.inner().to_string());
-    ConfigError(if path == "." { inner } else { format!("{path}: {inner}") })
+/// Where it stands, then what is wrong. Of what stands where a key should nothing is said.
+fn told(path: &serde_path_to_error::Path, inner: String) -> ConfigError {
+    let path = path.to_string();
+    let is_key = ["key_env", "key_file"].iter().any(|name| path.contains(name));
+    ConfigError(match path.as_str() {
+        "." => inner,
+        _ if is_key => format!("{path}: expected a text"),
+        _ => format!("{path}: {inner}"),
+    })
 }
 
 /// Which key it is that a publication cannot be made with.
@@ -333,6 +377,77 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_that_cannot_be_meant_is_named() {
+        for (rest, words) in [
+            (r#""symbols":[]"#, "sources[0].symbols: at least one"),
+            (r#""symbols":[""]"#, "sources[0].symbols[0]"),
+            (r#""symbols":["A","../../etc/passwd\nX"]"#, "sources[0].symbols[1]"),
+            (r#""symbols":["A B"]"#, "sources[0].symbols[0]"),
+            (r#""symbols":["A"],"channels":[]"#, "sources[0].channels: at least one"),
+            (r#""symbols":["A"],"channels":["a\"b"]"#, "sources[0].channels[0]"),
+            (r#""symbols":["A"],"socket":"wss://ho st:99/x""#, "sources[0].socket"),
+            (r#""symbols":["A"],"socket":"wss://host:99999/x""#, "sources[0].socket"),
+            (r#""symbols":["A"],"socket":"wss://host:0""#, "sources[0].socket"),
+            (r#""symbols":["A"],"rest":"https://[::g]/x""#, "sources[0].rest"),
+            (r#""symbols":["A"],"lifetime_s":1"#, "sources[0].lifetime_s: at least 60"),
+            (r#""symbols":["A"],"lines":[]"#, "sources[0].lines: at least one"),
+            (r#""symbols":["A"],"lines":[{"name":"a"},{"name":"a"}]"#, "sources[0].lines[1].name"),
+        ] {
+            let text = format!(r#"{{"sources":[{{"live":"okx",{rest}}}]}}"#);
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        let okx = r#"{"live":"okx","symbols":["A"]}"#;
+        let twice = format!(r#"{{"sources":[{okx},{okx}]}}"#);
+        let error = read(&twice).unwrap_err().to_string();
+        assert!(error.starts_with("sources[1].symbols: books of A is in sources[0]"), "{error}");
+        for symbol in
+            ["BTC-27DEC24-100000-C", "BTC_USDC-PERPETUAL", "kraken:XBT/USD", "币安人生USDT"]
+        {
+            let text = format!(r#"{{"sources":[{{"live":"okx","symbols":["{symbol}"]}}]}}"#);
+            assert!(read(&text).is_ok(), "{symbol}");
+        }
+    }
+
+    #[test]
+    fn plain_text_is_spoken_to_this_machine_and_when_it_is_allowed() {
+        let of = |allowed: bool, what: &str| {
+            let text = format!(
+                r#"{{"allow_plaintext_loopback":{allowed},"sources":[{{"symbols":["a:B"],{what}}}]}}"#
+            );
+            read(&text).map(drop).map_err(|error| error.to_string())
+        };
+        for (what, is_local) in [
+            (r#""live":"okx","socket":"ws://127.0.0.1:9100""#, true),
+            (r#""live":"okx","socket":"ws://localhost""#, true),
+            (r#""live":"okx","socket":"ws://[::1]:9""#, true),
+            (r#""live":"tardis""#, true),
+            (r#""live":"okx","socket":"ws://ws.okx.com""#, false),
+            (r#""live":"okx","socket":"ws://localhost.example""#, false),
+        ] {
+            let refused = of(false, what).unwrap_err();
+            assert!(refused.contains("allow_plaintext_loopback"), "{what}: {refused}");
+            let allowed = of(true, what);
+            assert_eq!(allowed.is_ok(), is_local, "{what}: {allowed:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_prints_nothing_of_a_key_that_stands_in_the_wrong_place() {
+        let head = "[[sources]]\nlive = \"relay\"\nsymbols = [\"A\"]\n";
+        for (line, words) in [
+            ("key = \"canary\"\n", "unknown field `key`"),
+            ("key_env = [\"canary\"]\n", "sources[0].key_env"),
+            ("key_file = {canary = 1}\n", "sources[0].key_file"),
+            ("key_env = \"canary\n", "line 4"),
+            ("key_env = canary\n", "line 4"),
+        ] {
+            let error = read(&format!("{head}{line}")).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_is_named() {
         named(&[
             ("{", "line 1"),
@@ -410,6 +525,8 @@ mod tests {
                 r#"{"sources":[{"live":"tardis","symbols":["a:A"],"instruments_s":60}]}"#,
                 "sources[0].instruments_s",
             ),
+            (r#"{"sources":[]}"#, "sources: at least one"),
+            (r#"{"sources":[{"replay":["a"]}],"books":["x:Y","x:Y"]}"#, "books: x:Y twice"),
         ]);
     }
 }

@@ -89,11 +89,17 @@ impl Feed {
             lost.phase = Phase::Idle;
             return;
         }
-        let was_standby = lost.is_standby;
-        let other = self.places.get((at ^ 1) as usize);
-        let other_runs = other.is_some_and(|o| o.phase != Phase::Idle && o.phase != Phase::Failed);
-        if !other_runs || was_standby {
+        let (was_standby, phase) = (lost.is_standby, lost.phase);
+        let other = self.places.get_mut((at ^ 1) as usize);
+        let Some(other) = other.filter(|o| !matches!(o.phase, Phase::Idle | Phase::Failed)) else {
             return;
+        };
+        if was_standby {
+            return;
+        }
+        if let (Phase::Waiting(own), Phase::Waiting(until)) = (phase, &mut other.phase) {
+            // Nothing is shown any more: whoever may try first does.
+            *until = own.min(*until);
         }
         self.swap(at ^ 1, watcher);
         if let Some(lost) = self.places.get_mut(at as usize) {

@@ -30,15 +30,13 @@ impl Feed {
             return self.fail(at, watcher);
         }
         let Some(id) = place.refused_request(id) else { return };
-        let topics = place.session.take_requested(id);
-        let which: Vec<usize> = topics
-            .iter()
-            .filter_map(|(channel, symbol)| {
-                place
-                    .topic_of_book(channel, symbol)
-                    .or_else(|| place.find_topic(&format!("{channel}:{symbol}")))
-            })
-            .collect();
+        let which = place.take_topics(id);
+        let left = place.left_by(id);
+        if !left.is_empty() {
+            // What was not left is not joined anew: no snapshot would come of it.
+            place.come_later(now, &mut self.rng);
+            return self.leave_again(at, &left);
+        }
         match (meaning, which.as_slice()) {
             (_, []) => {}
             (Refusal::Topic, [topic]) => self.refuse_topic(at, *topic, now, watcher),
@@ -59,6 +57,46 @@ impl Feed {
             (_, many) => {
                 place.come_later(now, &mut self.rng);
                 place.subscribe(many);
+            }
+        }
+    }
+
+    /// The subscriptions of these topics are made anew once more, but for those that are live.
+    fn leave_again(&mut self, at: u32, topics: &[usize]) {
+        let lost: Vec<usize> = topics.iter().copied().filter(|t| !self.is_had(at, *t)).collect();
+        if let Some(place) = self.places.get_mut(at as usize).filter(|_| !lost.is_empty()) {
+            place.renew_topics(&lost);
+        }
+    }
+
+    /// Whether a topic has a live book.
+    fn is_had(&self, at: u32, topic: usize) -> bool {
+        let Some(of_it) = self.of_topic(at, topic) else { return false };
+        let home = self.places.get(self.home(at) as usize);
+        let mut books = home.into_iter().flat_map(|home| home.session.books().iter());
+        books.any(|(_, entry)| of_it(entry) && entry.local.state().0 == State::Live)
+    }
+
+    /// What was asked for and not answered is asked for again, alone; what is live has been had all
+    /// the same. After several times it is not to be had on any connection.
+    pub(super) fn ask_unanswered<W: Watcher>(&mut self, at: u32, now: i64, watcher: &mut W) {
+        while let Some(place) = self.places.get_mut(at as usize).filter(|place| place.is_open()) {
+            let Some(topics) = place.unanswered(now) else { return };
+            let mut again = Vec::new();
+            for topic in topics {
+                if self.is_had(at, topic) {
+                    continue;
+                }
+                let place = self.places.get_mut(at as usize);
+                if place.is_some_and(|place| place.quarantine.doubt(topic, now)) {
+                    self.refuse_topic(at, topic, now, watcher);
+                } else {
+                    again.push(topic);
+                }
+            }
+            self.counters.unanswered += 1;
+            if let Some(place) = self.places.get_mut(at as usize).filter(|place| place.is_open()) {
+                place.subscribe(&again);
             }
         }
     }
@@ -156,11 +194,17 @@ impl Feed {
 
     /// The venue will not answer such a request: its books cannot be had.
     pub(super) fn refuse_job<W: Watcher>(&mut self, job: &Job, watcher: &mut W) {
+        self.fail_job(job, Reason::Refused, watcher);
+    }
+
+    pub(super) fn fail_job<W: Watcher>(&mut self, job: &Job, reason: Reason, watcher: &mut W) {
         for at in &job.places {
             let asked_for = self.asked_for(*at, job);
-            self.with(*at, watcher, |place, tap| {
-                place.session.fail(asked_for, Reason::Refused, tap);
-            });
+            let is_live = |entry: &BookEntry| entry.local.state().0 == State::Live;
+            // Who lives from a socket has no need of it.
+            let which =
+                |entry: &BookEntry| asked_for(entry) && !(reason == Reason::Auth && is_live(entry));
+            self.with(*at, watcher, |place, tap| place.session.fail(which, reason, tap));
         }
     }
 
@@ -173,7 +217,8 @@ impl Feed {
                 place.quarantine.all().filter_map(|t| self.of_topic(*at, t)).collect();
             let own = |entry: &BookEntry| asked_for(entry) && !held.iter().any(|of| of(entry));
             self.with(*at, watcher, |place, tap| {
-                place.session.forgive(own, Reason::Refused, tap);
+                place.session.forgive(|entry| own(entry), Reason::Refused, tap);
+                place.session.forgive(own, Reason::Auth, tap);
             });
         }
     }

@@ -8,12 +8,16 @@ use crate::connection::Connection;
 use crate::fetches::{Job, Purpose};
 use crate::quarantine::{PROBE_NS_MAX, PROBE_NS_MIN};
 use crate::source::{Secret, SourceConfig, TopicConfig};
+use gapless_book::local::Reason;
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::live::Lost;
 use gapless_venues::registry::VenueId;
 use gapless_venues::session::{LineId, Watcher, Wire};
 use gapless_venues::venue::{HttpAnswer, RestVerdict, Topic};
 use std::sync::Arc;
+
+/// The status of an address that is banned.
+const BANNED: u16 = 418;
 
 impl Feed {
     /// An HTTP request was answered.
@@ -39,10 +43,7 @@ impl Feed {
         let wait = self.heed(verdict, answer, job.purpose, now);
         match verdict {
             RestVerdict::Auth if id >= self.key_since => {
-                for place in job.places {
-                    self.void(place, now, watcher);
-                    self.fail(place, watcher);
-                }
+                self.refuse_key(job, now, watcher);
             }
             RestVerdict::Refused => {
                 self.refuse_job(&job, watcher);
@@ -80,7 +81,11 @@ impl Feed {
         let mut gate = self.fetches.gate().lock();
         match verdict {
             RestVerdict::StopAll { wait_ms } => {
-                gate.ban(now, Some(ns(wait_ms)));
+                match answer.status {
+                    BANNED => gate.ban(now, Some(ns(wait_ms))),
+                    // Requests were too many; of connections nothing is said.
+                    _ => gate.hold(now, ns(wait_ms)),
+                }
                 ns(wait_ms)
             }
             RestVerdict::Retry { wait_ms } => {
@@ -108,6 +113,35 @@ impl Feed {
         if let Some(job) = self.fetches.take(id) {
             self.lost_fetch(job, now);
             self.ask(now);
+        }
+    }
+
+    /// An answer came, but too late to be read: it is asked for again, and the server did no wrong.
+    pub fn fetch_unread(&mut self, id: FetchId, now: i64) {
+        let Some(job) = self.fetches.take(id) else { return };
+        if job.purpose == Purpose::List {
+            return self.unlisted(job, "an answer that came too late to be read", 0, now);
+        }
+        self.counters.fetches_failed += 1;
+        self.fetches.again(job, now, 0, &mut self.rng);
+        self.ask(now);
+    }
+
+    /// The key was refused for a request. A connection that it brings data over shows that it is
+    /// good for that: its books stay, and those that want the request say why they have nothing.
+    fn refuse_key<W: Watcher>(&mut self, mut job: Job, now: i64, watcher: &mut W) {
+        let works = |place: &Connection| place.is_open() && place.is_proven() && !place.is_polled();
+        let places = std::mem::take(&mut job.places);
+        let (work, others) =
+            places.into_iter().partition(|at| self.places.get(*at as usize).is_some_and(works));
+        for place in others {
+            self.void(place, now, watcher);
+            self.fail(place, watcher);
+        }
+        job.places = work;
+        if job.body.is_none() {
+            self.fail_job(&job, Reason::Auth, watcher);
+            self.fetches.again(job, now, PROBE_NS_MIN, &mut self.rng);
         }
     }
 

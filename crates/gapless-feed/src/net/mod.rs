@@ -101,7 +101,7 @@ impl<T: Transport> Driver<T> {
     ) {
         let end = Instant::now() + at_most;
         loop {
-            self.obey();
+            self.obey(watcher);
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || enough(watcher) {
                 return;
@@ -130,22 +130,22 @@ impl<T: Transport> Driver<T> {
     /// Closes everything, for good, without waiting for peers.
     pub fn stop<W: Watcher>(&mut self, watcher: &mut W) {
         self.feed.stop(self.clock.now(), watcher);
-        self.obey();
+        self.obey(watcher);
         self.links.clear();
         self.fetches.clear();
         self.lists.clear();
     }
 
     /// Does what the feed wants.
-    fn obey(&mut self) {
+    fn obey<W: Watcher>(&mut self, watcher: &mut W) {
         while let Some(command) = self.feed.next_command() {
             match command {
                 Command::Connect { conn, url, headers, local } => {
                     let socket = self.transport.connect(url, headers, local);
                     self.links.push(Link::Connecting(conn, socket));
                 }
-                Command::Send { conn, text } => self.send(conn, Outgoing::Text(text)),
-                Command::Ping { conn } => self.send(conn, Outgoing::Ping),
+                Command::Send { conn, text } => self.send(conn, Outgoing::Text(text), watcher),
+                Command::Ping { conn } => self.send(conn, Outgoing::Ping, watcher),
                 Command::Close { conn } => self.close(conn),
                 Command::Fetch { id, url, headers, body, local } => {
                     let question = Question { url, headers, body, local };
@@ -155,16 +155,15 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    fn send(&mut self, to: ConnId, frame: Outgoing) {
-        for link in &mut self.links {
-            if let Link::Open { conn, socket, stuck } = link
-                && *conn == to
-            {
-                // A socket that takes nothing says so again when it is read or flushed.
-                let _ = socket.send(frame);
-                stuck.get_or_insert_with(Instant::now);
-                return;
-            }
+    /// A frame that cannot be sent ends its connection: nobody would miss the answer to a
+    /// subscription that is never answered.
+    fn send<W: Watcher>(&mut self, to: ConnId, frame: Outgoing, watcher: &mut W) {
+        let Some(at) = self.links.iter().position(|link| link.conn() == to) else { return };
+        let Some(Link::Open { socket, stuck, .. }) = self.links.get_mut(at) else { return };
+        stuck.get_or_insert_with(Instant::now);
+        if let Err(why) = socket.send(frame) {
+            drop(self.links.swap_remove(at));
+            self.feed.closed(to, &why, self.clock.now(), watcher);
         }
     }
 
@@ -265,7 +264,7 @@ impl<T: Transport> Driver<T> {
             drop(self.fetches.swap_remove(at));
             let now = self.clock.now();
             if is_late(self.look_by, now) {
-                // Nobody waits for it: whoever asked begins anew.
+                self.feed.fetch_unread(id, now);
                 continue;
             }
             match (answer, self.feed.list_reader(id)) {

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -124,10 +124,13 @@ pub struct Network {
 
 type Sender = SendRequest<Full<Bytes>>;
 /// Connections that wait for their next question.
-type Idle = Rc<RefCell<HashMap<(Target, Option<IpAddr>), Vec<Sender>>>>;
+type Idle = Rc<RefCell<HashMap<(Target, Option<IpAddr>), Vec<(Sender, Instant)>>>>;
 
 /// Idle connections kept for one address.
 const IDLE_MAX: usize = 4;
+/// One that has waited for longer is not used again: what lies between forgets connections, and
+/// does not say so.
+pub const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 
 impl Network {
     /// Connections made by a dialer.
@@ -249,9 +252,16 @@ impl Network {
         let bad = |error: &dyn std::fmt::Display| Why::Protocol(error.to_string());
         let url: http::Uri = question.url.parse().map_err(|error| bad(&error))?;
         let key = (Target::of(&url)?, question.local);
-        let mut sender = self.sender(&key).await?;
-        let request = request(&url, &question)?;
-        let answer = sender.send_request(request).await;
+        let (mut sender, is_fresh) = match self.kept(&key).await {
+            Some(sender) => (sender, false),
+            None => (self.fresh(&key).await?, true),
+        };
+        let mut answer = sender.send_request(request(&url, &question)?).await;
+        if answer.is_err() && !is_fresh && question.body.is_none() {
+            // It was closed while it waited: that says nothing of the server.
+            sender = self.fresh(&key).await?;
+            answer = sender.send_request(request(&url, &question)?).await;
+        }
         let answer = answer.map_err(|error| Why::Broken(error.to_string()))?;
         let (parts, body) = answer.into_parts();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -262,20 +272,22 @@ impl Network {
         let mut idle = self.idle.borrow_mut();
         let kept = idle.entry(key).or_default();
         if kept.len() < IDLE_MAX {
-            kept.push(sender);
+            kept.push((sender, Instant::now()));
         }
         Ok(Answer { status: parts.status.as_u16(), headers: headers.collect(), body })
     }
 
-    /// A connection that is open already, or a new one.
-    async fn sender(&self, key: &(Target, Option<IpAddr>)) -> Result<Sender, Why> {
+    /// A connection that is open already.
+    async fn kept(&self, key: &(Target, Option<IpAddr>)) -> Option<Sender> {
         loop {
-            let kept = self.idle.borrow_mut().get_mut(key).and_then(Vec::pop);
-            let Some(mut sender) = kept else { break };
-            if sender.ready().await.is_ok() {
-                return Ok(sender);
+            let (mut sender, since) = self.idle.borrow_mut().get_mut(key).and_then(Vec::pop)?;
+            if since.elapsed() < IDLE_TIME_MAX && sender.ready().await.is_ok() {
+                return Some(sender);
             }
         }
+    }
+
+    async fn fresh(&self, key: &(Target, Option<IpAddr>)) -> Result<Sender, Why> {
         let wire = self.dialer.dial(&key.0, key.1).await?;
         let shaken = handshake(TokioIo::new(wire)).await;
         let (sender, connection) = shaken.map_err(|error| Why::Broken(error.to_string()))?;

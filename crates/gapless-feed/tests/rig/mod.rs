@@ -263,6 +263,13 @@ impl Rig {
         self.drain();
     }
 
+    /// The oldest request was answered, and nobody read it in time.
+    pub fn answer_late(&mut self) {
+        let (id, _) = self.fetches.remove(0);
+        self.feed.fetch_unread(id, self.now);
+        self.drain();
+    }
+
     /// Answers the request of an address.
     pub fn answer_to(&mut self, url: &str, body: &str) {
         let at = self.fetches.iter().position(|(_, asked)| asked == url).unwrap();

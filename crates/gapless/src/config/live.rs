@@ -7,6 +7,12 @@ use gapless_feed::source::{LineConfig, SourceConfig, TopicConfig};
 use gapless_venues::registry::VenueId;
 use gapless_venues::relay::Flavour;
 use gapless_venues::venue::Market;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Characters of a symbol or a channel.
+const NAME_MAX: usize = 64;
+/// A connection that is replaced more often than it takes to fill its books shows none, s.
+const LIFETIME_S_MIN: u64 = 60;
 
 /// Lists have megabytes: nobody reads them more often, s.
 const LISTS_S_MIN: u64 = 60;
@@ -66,6 +72,7 @@ pub(super) fn source(text: SourceText, plaintext_loopback: bool) -> Result<LiveC
     lists(&text, &mut source)?;
     source.snapshot_depth = text.snapshot_depth;
     check(&source).map_err(|error| format!("symbols: {error}"))?;
+    is_allowed(&source, plaintext_loopback)?;
     Ok(LiveConfig { source, plaintext_loopback, key: key(&text)? })
 }
 
@@ -81,9 +88,11 @@ fn has_meaning(text: &SourceText, venue: VenueId) -> Result<(), String> {
     if let Some((key, _, why)) = keys.into_iter().find(|(_, is_idle, _)| *is_idle) {
         return Err(format!("{key}: {} {why}", venue.name()));
     }
+    if text.lifetime_s.is_some_and(|seconds| seconds < LIFETIME_S_MIN) {
+        return Err(format!("lifetime_s: at least {LIFETIME_S_MIN}; without it the venue's own"));
+    }
     let zeros = [
         ("symbol_silence_ms", text.symbol_silence_ms == Some(0)),
-        ("lifetime_s", text.lifetime_s == Some(0)),
         ("snapshot_depth", text.snapshot_depth == Some(0)),
     ];
     match zeros.into_iter().find(|(_, is_zero)| *is_zero) {
@@ -96,12 +105,34 @@ fn topics(text: &SourceText, source: &SourceConfig) -> Result<Vec<TopicConfig>, 
     let symbols = text.symbols.as_ref().ok_or("symbols: missing")?;
     let own = [source.live().channel.to_owned()];
     let channels = text.channels.as_deref().unwrap_or(&own);
+    if symbols.is_empty() {
+        return Err("symbols: at least one".to_owned());
+    }
+    if channels.is_empty() {
+        return Err("channels: at least one; without it the channel of whole books".to_owned());
+    }
+    for (key, names) in [("symbols", symbols.as_slice()), ("channels", channels)] {
+        if let Some(at) = names.iter().position(|name| !is_name(name)) {
+            return Err(format!("{key}[{at}]: no name that a venue has"));
+        }
+    }
     let topic = |channel: &String, symbol: &String| TopicConfig {
         channel: channel.clone(),
         symbol: symbol.clone(),
     };
     let of = |channel| symbols.iter().map(move |symbol| topic(channel, symbol));
     Ok(channels.iter().flat_map(of).collect())
+}
+
+/// Whether a venue may call something so: letters of any script, but nothing that ends a word or
+/// leads somewhere else in a request or a path.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| !c.is_control() && !c.is_whitespace() && !"\"'\\?&#%,;<>{}".contains(c);
+    let length = name.chars().count();
+    (1..=NAME_MAX).contains(&length)
+        && name.chars().all(fits)
+        && !name.starts_with(['.', '/'])
+        && !name.contains("..")
 }
 
 fn market(name: Option<&str>) -> Result<Market, String> {
@@ -114,16 +145,43 @@ fn market(name: Option<&str>) -> Result<Market, String> {
 /// The base of addresses, checked as far as it can be without a connection.
 fn base(url: &str, key: &str, plaintext_loopback: bool) -> Result<String, String> {
     let (plain, encrypted) = if key == "rest" { ("http", "https") } else { ("ws", "wss") };
-    match url.split_once("://") {
-        Some((scheme, host)) if !host.is_empty() && scheme == encrypted => Ok(url.to_owned()),
-        Some((scheme, host)) if !host.is_empty() && scheme == plain => {
-            if plaintext_loopback {
-                return Ok(url.to_owned());
-            }
+    let is_text = url.bytes().all(|byte| byte.is_ascii_graphic());
+    let parts = url.split_once("://").filter(|_| is_text);
+    let parts = parts.and_then(|(scheme, rest)| Some((scheme, host(rest)?)));
+    match parts {
+        Some((scheme, _)) if scheme == encrypted => Ok(url.to_owned()),
+        Some((scheme, _)) if scheme == plain && !plaintext_loopback => {
             Err(format!("{key}: {plain} is plain text, which needs allow_plaintext_loopback"))
+        }
+        Some((scheme, host)) if scheme == plain && is_loopback(host) => Ok(url.to_owned()),
+        Some((scheme, _)) if scheme == plain => {
+            Err(format!("{key}: {plain} is plain text, which is for this machine alone"))
         }
         _ => Err(format!("{key}: expected an address like {encrypted}://host")),
     }
+}
+
+/// The host of what stands behind a scheme, where it and the port can be; brackets left out.
+fn host(rest: &str) -> Option<&str> {
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority.rsplit('@').next()?;
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(inner) => {
+            let (host, after) = inner.split_once(']')?;
+            host.parse::<Ipv6Addr>().ok()?;
+            (host, after.strip_prefix(':').or(after.is_empty().then_some("1"))?)
+        }
+        None => {
+            let (host, port) = authority.split_once(':').unwrap_or((authority, "1"));
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            (Some(host).filter(|host| !host.is_empty() && host.bytes().all(fits))?, port)
+        }
+    };
+    port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn lines(text: &SourceText, plaintext_loopback: bool) -> Result<Vec<LineConfig>, String> {
@@ -139,7 +197,27 @@ fn lines(text: &SourceText, plaintext_loopback: bool) -> Result<Vec<LineConfig>,
         let (socket, local) = (socket.or_else(|| own.clone()), line.local.or(text.local));
         Ok(LineConfig { name: line.name.clone(), socket, local })
     };
+    if lines.is_empty() {
+        return Err("lines: at least one; without it one by `socket` and `local`".to_owned());
+    }
+    let again = |(at, line): &(usize, &super::LineText)| {
+        lines.iter().take(*at).any(|other| other.name == line.name)
+    };
+    if let Some((at, line)) = lines.iter().enumerate().find(again) {
+        return Err(format!("lines[{at}].name: {:?} is another's", line.name));
+    }
     lines.iter().enumerate().map(line).collect()
+}
+
+/// Plain text that nobody asked for: a venue's own address may be on this machine.
+fn is_allowed(source: &SourceConfig, plaintext_loopback: bool) -> Result<(), String> {
+    let plain = |line: &LineConfig| source.socket_base(line).starts_with("ws:");
+    if !plaintext_loopback && source.lines.iter().any(plain) {
+        return Err("socket: the venue's own is ws, which is plain text and needs \
+                    allow_plaintext_loopback"
+            .to_owned());
+    }
+    Ok(())
 }
 
 fn times(text: &SourceText, source: &mut SourceConfig) {
