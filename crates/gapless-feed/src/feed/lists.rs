@@ -135,7 +135,7 @@ impl Part {
 impl Feed {
     /// The sessions know what is known already, and the venue is asked for more.
     pub(super) fn begin_lists<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
-        if self.lists.table.len() > 0 {
+        if !self.lists.table.is_empty() {
             self.hand_over_table(now, watcher);
         }
         if let Some(every) = self.config.lists_ns.filter(|_| !self.lists.parts.is_empty()) {
