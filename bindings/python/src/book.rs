@@ -333,16 +333,17 @@ impl Book {
     ///
     /// ``out``: C-contiguous array of shape (2, n, 2): side (bid, ask), level, (price, size);
     /// float64, or int64 for the scaled integers. Places without a level are NaN, or 0.
-    /// Allocates nothing. Raises TypeError for any other array, else as ``top``.
+    /// No level becomes an object. Raises TypeError for any other array, else as ``top``.
     #[pyo3(signature = (out, /, *, last_known = false))]
     fn depth_into(&self, out: &Bound<'_, PyAny>, last_known: bool) -> PyResult<(usize, usize)> {
-        let modules = out.py().import("sys")?.getattr("modules")?;
+        let py = out.py();
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
         let wrong = || {
             let want = "out must be a writable C-contiguous numpy array of shape (2, n, 2)";
             PyTypeError::new_err(format!("{want}, of float64 or int64"))
         };
         // Nothing is an array where numpy was never imported, and asking would import it.
-        if !modules.contains("numpy")? {
+        if !modules.contains(intern!(py, "numpy"))? {
             return Err(wrong());
         }
         let book = self.levels(last_known)?;

@@ -188,7 +188,7 @@ class Book(Generic[_N]):
 
         ``out``: C-contiguous array of shape (2, n, 2): side (bid, ask), level, (price, size);
         float64, or int64 for the scaled integers. Places without a level are NaN, or 0.
-        Allocates nothing. Raises TypeError for any other array, else as ``top``.
+        No level becomes an object. Raises TypeError for any other array, else as ``top``.
         """
     def sha256(self) -> str | None:
         """SHA-256 of the canonical text of the levels as they stand, in hexadecimal."""
