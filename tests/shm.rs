@@ -3,7 +3,7 @@
 //! `GAPLESS_KILLS=N` kills N writers instead of a few.
 #![cfg(target_os = "linux")]
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -39,8 +39,7 @@ impl Folder {
     }
 
     fn files(&self) -> usize {
-        let entries = std::fs::read_dir(&self.0).unwrap();
-        entries.filter(|e| !e.as_ref().unwrap().path().to_string_lossy().ends_with("lock")).count()
+        std::fs::read_dir(&self.0).unwrap().count()
     }
 }
 
@@ -115,6 +114,19 @@ fn writing_child() {
     }
 }
 
+/// Not a test: what a child does whose book waits for a snapshot, until it is killed.
+#[test]
+fn waiting_child() {
+    let Some(folder) = std::env::var_os(CHILD) else { return };
+    let directory = Directory::new(PathBuf::from(folder));
+    let (mut publisher, _entry) = directory.create(PLACE, &config(), 1).unwrap();
+    loop {
+        publisher.beat(clock::now_ns());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+const WAITS: &str = "waiting_child";
 const WRITES: &str = "writing_child";
 const READS: &str = "reading_child";
 
@@ -223,6 +235,73 @@ fn readers_of_a_writer_that_was_killed_anywhere_end_at_stale() {
     assert!(directory.sweep().unwrap() <= 1);
     let (_publisher, _entry) = directory.create(PLACE, &config(), 1).unwrap();
     assert_eq!(directory.list().unwrap().len(), 1);
+    // What was killed while it made a file left nothing either.
+    directory.sweep().unwrap();
+    assert_eq!(folder.files(), 1);
+}
+
+/// A name whose writer is dead.
+fn dead(folder: &Folder) -> PathBuf {
+    let process = Process::new(WRITES, &folder.0);
+    attach(&folder.directory());
+    drop(process);
+    until("a name", || Some(folder.directory().find("A/B").ok()?.path))
+}
+
+#[test]
+fn nobody_is_waited_for_whatever_lies_in_the_folder() {
+    let folder = Folder::new("planted");
+    let directory = folder.directory();
+    let path = dead(&folder);
+    let user = std::fs::metadata(&path).unwrap().uid();
+    // Another process of this user holds what it likes, and pipes lie where files are made.
+    let held = std::fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    for name in ["lock", "new", "new-1-1", &format!("new-{}-0", std::process::id())] {
+        let pipe = folder.0.join(format!("gapless-{user}.{name}"));
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
+    let begun = Instant::now();
+    let refused = directory.create(PLACE, &config(), 1);
+    assert!(matches!(refused, Err(ShmError::Io { .. })), "{refused:?}");
+    assert_eq!(directory.sweep().unwrap(), 0);
+    let other = Place { name: "venue:C/D", ..PLACE };
+    let (_publisher, _entry) = directory.create(other, &config(), 1).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    drop(held);
+    let (_publisher, _entry) = directory.create(PLACE, &config(), 1).unwrap();
+    // A pipe in the place of a book is nobody's to replace.
+    let third = Place { name: "venue:E", ..PLACE };
+    let pipe = folder.0.join(format!("gapless-{user}.test.venue:E@book"));
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    assert!(matches!(directory.create(third, &config(), 1), Err(ShmError::Foreign(_))));
+}
+
+#[test]
+fn of_many_writers_of_a_dead_ones_name_one_has_it() {
+    let folder = Folder::new("race");
+    for _ in 0..20 {
+        dead(&folder);
+        let made = std::thread::scope(|scope| {
+            let make = || folder.directory().create(PLACE, &config(), 1);
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+            all.into_iter().filter_map(|one| one.join().unwrap().ok()).collect::<Vec<_>>()
+        });
+        assert_eq!((made.len(), folder.files()), (1, 1));
+        assert!(folder.directory().find("A/B").unwrap().attach().is_ok());
+    }
+}
+
+#[test]
+fn a_writer_that_is_killed_before_its_book_is_live_leaves_a_stale_one() {
+    let folder = Folder::new("wait");
+    let directory = folder.directory();
+    let mut process = Process::new(WAITS, &folder.0);
+    let reader = until("a book", || directory.find("venue:A/B").ok()?.attach().ok());
+    std::thread::sleep(Duration::from_nanos(2 * SILENT_NS.unsigned_abs()));
+    assert_eq!(reader.state(), (State::Syncing, Reason::AwaitingSnapshot));
+    process.0.kill().unwrap();
+    until("it is stale", || (reader.state() == (State::Stale, Reason::WriterSilent)).then_some(()));
 }
 
 #[test]
@@ -309,6 +388,9 @@ fn a_file_that_is_not_a_whole_publication_is_refused() {
     assert!(matches!(refused(&changed(0)), ShmError::Foreign(_)));
     assert!(matches!(refused(&changed(8)), ShmError::OtherLayout(_)));
     assert!(matches!(refused(&changed(4096)), ShmError::Layout(..)));
+    // Of another boot, and of a container with a clock of its own.
+    assert!(matches!(refused(&changed(6 * 8)), ShmError::OtherClock(_)));
+    assert!(matches!(refused(&changed(9 * 8)), ShmError::OtherClock(_)));
     let others = directory.list().unwrap();
     assert!(others.len() == 1, "{others:?}");
     std::fs::remove_file(&region.path).unwrap();

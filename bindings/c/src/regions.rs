@@ -34,7 +34,8 @@ pub extern "C" fn gapless_regions_list(
 /// Makes a reader of a book that an engine publishes in shared memory: `[ENGINE/]NAME[@CHANNEL]` in
 /// a folder (empty: /dev/shm), where NAME is `VENUE[.MARKET]:SYMBOL` or the symbol alone. It is a
 /// reader like those of gapless_engine_book(), read-only, and says GAPLESS_STATE_STALE once the
-/// writer has ended, however it ended. A writer that comes again has a new publication: attach
+/// writer has ended, however it ended. (If another program of the same user makes the file shorter,
+/// which gapless never does, the system ends processes that read it, by SIGBUS.) A writer that comes again has a new publication: attach
 /// again. `*reader` is the caller's, to be freed once.
 ///
 /// GAPLESS_STATUS_NO_SUCH_BOOK, GAPLESS_STATUS_AMBIGUOUS_BOOK, or GAPLESS_STATUS_SHARED_MEMORY.
@@ -46,12 +47,10 @@ pub extern "C" fn gapless_regions_attach(
     name_length: usize,
     reader: *mut gapless_reader,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(reader)?;
+    handles::made(reader, || {
         let (directory, name) =
             (directory(folder, folder_length)?, boundary::text(name, name_length)?);
-        let found = directory.find(&name).and_then(|region| region.attach()).map_err(failure)?;
-        handles::give(place, found)
+        directory.find(&name).and_then(|region| region.attach()).map_err(failure)
     })
 }
 
@@ -63,11 +62,7 @@ pub extern "C" fn gapless_regions_sweep(
     folder_length: usize,
     removed: *mut usize,
 ) -> gapless_status {
-    boundary::call(|| {
-        let removed = Place::of(removed)?;
-        removed.put(directory(folder, folder_length)?.sweep().map_err(failure)?);
-        Ok(())
-    })
+    boundary::answer(removed, || directory(folder, folder_length)?.sweep().map_err(failure))
 }
 
 fn directory(folder: *const c_char, length: usize) -> Result<Directory, Failure> {
@@ -105,6 +100,7 @@ fn unusable(error: &ShmError) -> gapless_region {
         | ShmError::Foreign(path)
         | ShmError::Truncated(path)
         | ShmError::OtherLayout(path)
+        | ShmError::OtherClock(path)
         | ShmError::Layout(path, _) => path.as_path(),
         _ => Path::new(""),
     };

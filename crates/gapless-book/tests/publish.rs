@@ -444,12 +444,35 @@ fn a_silent_writer_is_stale_after_the_bound_and_not_before() {
 }
 
 #[test]
-fn a_book_that_is_not_live_says_why_even_if_its_writer_is_silent() {
+fn a_book_that_is_not_live_says_why_until_its_writer_is_silent() {
     let mut line = live();
     line.step(&Command::Disconnect);
-    let found = not_live(line.reader.top(line.now_ns + 10_000_000_000));
+    let bound = line.reader.config().writer_silent_ns;
+    let found = not_live(line.reader.top(line.now_ns + bound));
     assert_eq!((found.state, found.reason), (State::Syncing, Reason::Disconnected));
-    assert_eq!(found.age_ns, 10_000_000_000);
+    let found = not_live(line.reader.top(line.now_ns + bound + 1));
+    assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
+    assert_eq!(found.age_ns, bound + 1);
+    line.publisher.beat(line.now_ns + bound);
+    let found = not_live(line.reader.depth(1, line.now_ns + bound + 1));
+    assert_eq!((found.state, found.reason), (State::Syncing, Reason::Disconnected));
+}
+
+#[test]
+fn a_book_whose_stamps_lie_in_the_future_has_no_living_writer() {
+    let line = live();
+    let bound = line.reader.config().writer_silent_ns;
+    // Clocks of two cores may differ a little; those of two boots differ by anything.
+    assert!(line.reader.top(line.now_ns - bound).is_ok());
+    for before in [bound + 1, 86_400_000_000_000, i64::MAX] {
+        let found = not_live(line.reader.top(line.now_ns - before));
+        assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
+        assert_eq!(not_live(line.reader.depth(1, line.now_ns - before)), found);
+    }
+    die_inside(&line, 16);
+    assert_eq!(line.reader.top(line.now_ns - bound), Err(ReadError::Busy));
+    let found = not_live(line.reader.top(line.now_ns - bound - 1));
+    assert_eq!((found.state, found.reason), (State::Stale, Reason::WriterSilent));
 }
 
 #[test]
@@ -462,6 +485,8 @@ fn the_end_of_a_publication_is_seen_at_once_and_nothing_follows_it() {
     line.publisher.publish(&line.book, line.now_ns + 7);
     assert_eq!(not_live(line.reader.top(line.now_ns + 6)), found);
     assert_eq!(line.reader.last_known_top().unwrap().bid, Some(Level { price: 499, qty: 1 }));
+    let later = not_live(line.reader.top(line.now_ns + 86_400_000_000_000));
+    assert_eq!((later.state, later.reason), (State::Stale, Reason::Closed));
 
     let line = live();
     drop(line.publisher);

@@ -5,7 +5,7 @@ use crate::args::{BooksArguments, ReadArguments};
 use gapless::book::decimal::Decimal;
 use gapless::book::event::{Level, Scales};
 use gapless::book::local::{Reason, State};
-use gapless::book::publish::Depth;
+use gapless::book::publish::{Depth, ReadError};
 use gapless::shm::{Directory, RegionInfo, ShmError};
 use gapless::{BookReader, Wait};
 use std::io::{self, Write};
@@ -52,9 +52,9 @@ pub fn read(arguments: &ReadArguments) -> Result<Exit, String> {
     let mut shown = None;
     loop {
         let seen = reader.version();
-        let state = reader.state();
+        let (state, depth) = look(&reader, arguments.depth.max(1), arguments.last_known);
         if shown != Some((seen, state)) {
-            let text = render(&reader, arguments.depth, arguments.last_known);
+            let text = render(&reader, state, depth.as_ref(), arguments.depth);
             if !written(io::stdout().write_all(text.as_bytes()))? {
                 return Ok(Exit::Ok);
             }
@@ -79,15 +79,29 @@ pub fn read(arguments: &ReadArguments) -> Result<Exit, String> {
     }
 }
 
-/// One line, and one for each level that was asked for.
-fn render(reader: &BookReader, levels: usize, last_known: bool) -> String {
-    let wanted = levels.max(1);
-    let state = said(reader.state());
-    let depth = match reader.depth(wanted) {
-        Ok(depth) => Some(depth),
-        Err(_) if last_known => reader.last_known_depth(wanted).ok(),
-        Err(_) => None,
+/// State and levels. Live levels and their state are of one read: between two, a gap could be
+/// published.
+fn look(reader: &BookReader, wanted: usize, last_known: bool) -> ((State, Reason), Option<Depth>) {
+    let state = match reader.depth(wanted) {
+        Ok(depth) => return ((State::Live, Reason::None), Some(depth)),
+        Err(ReadError::NotLive(found)) => (found.state, found.reason),
+        // The writer was faster at every try; by now it may have made the book live.
+        Err(ReadError::Busy) => match reader.state() {
+            (State::Live, _) => (State::Syncing, Reason::None),
+            state => state,
+        },
     };
+    (state, last_known.then(|| reader.last_known_depth(wanted).ok()).flatten())
+}
+
+/// One line, and one for each level that was asked for.
+fn render(
+    reader: &BookReader,
+    state: (State, Reason),
+    depth: Option<&Depth>,
+    levels: usize,
+) -> String {
+    let state = said(state);
     let Some(depth) = depth else {
         return format!("{} {state}, last sign of life {} ago\n", reader.name(), age(reader));
     };
@@ -101,7 +115,7 @@ fn render(reader: &BookReader, levels: usize, last_known: bool) -> String {
         best(&depth.asks)
     );
     if levels > 0 {
-        write_levels(&mut text, &depth);
+        write_levels(&mut text, depth);
     }
     text
 }

@@ -1,7 +1,8 @@
 //! The `gapless` command on publications in shared memory.
 #![cfg(target_os = "linux")]
 
-use gapless::shm::Directory;
+use gapless::book::publish::Config;
+use gapless::shm::{Directory, Place};
 use gapless::{Engine, Source};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -77,6 +78,26 @@ fn what_is_not_there_or_not_one_book_is_said_with_its_exit_code() {
         Command::new(env!("CARGO_BIN_EXE_gapless")).arg("read").status().unwrap().code(),
         Some(2)
     );
+}
+
+#[test]
+fn who_follows_a_book_whose_writer_died_before_it_was_live_gets_the_next_one() {
+    let folder = Folder::new("died");
+    let place = Place { engine: "one", name: "okx:BTC-USDT-SWAP", channel: "books" };
+    let made = Directory::new(&folder.0).create(place, &Config::default(), 1);
+    let (publisher, entry) = made.unwrap();
+    let mut command = folder.command(&["read", "okx:BTC-USDT-SWAP@books", "--follow"]);
+    let mut follower = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains(" syncing (awaiting_snapshot)"));
+    assert!(lines.any(|line| line.contains(" stale (writer_silent)")));
+    // Dead writers do not say that they end.
+    std::mem::forget(publisher);
+    drop(entry);
+    let _engine = folder.engine();
+    assert!(lines.any(|line| line.contains(" live ")));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }
 
 #[test]

@@ -9,10 +9,13 @@
 //! keeps it, whatever happens to the name, the writer or the file system's entry.
 //!
 //! # A writer that dies
-//! At any instruction: before the file has its name nobody sees it; after that the words are those
+//! At any instruction: before the file has its name nobody sees it, and [`Directory::sweep`] removes
+//! it; after that the words are those
 //! of any publication whose writer went silent, and readers say [`State::Stale`] within
-//! [`Config::writer_silent_ns`]. The file stays until the next writer of that name replaces it or
-//! [`Directory::sweep`] removes it. One name has one living writer.
+//! [`Config::writer_silent_ns`], whatever state they left. Readers of another boot or of a container
+//! with a clock of its own are refused: a dead writer's times could lie in their future. The file stays until the next writer of that name replaces it or
+//! [`Directory::sweep`] removes it. One name has one living writer. Writers never wait for each
+//! other, so that a thread that applies books may make a publication.
 //!
 //! # Who may read
 //! Files are for their user only (mode 0600), and files of other users are refused. Readers map
@@ -26,22 +29,24 @@ mod owner;
 
 use crate::clock;
 use crate::reader::{BookReader, Memory};
+use gapless_book::local::Reason;
 use gapless_book::publish::{AtomicU64, Config, LayoutError, Publisher, Reader, Region};
 use header::{HEADER_BYTES, Header, HeaderError};
 pub use header::{NAME_MAX, WORD_MAX};
 pub use owner::Owner;
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Longest time that a writer waits for another that is making a file.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// What the name of a file that is being made begins with, after the user's; then process and number.
+const MAKING: &str = "new-";
 
 /// Why there is no publication in shared memory.
 #[derive(Debug)]
@@ -72,6 +77,9 @@ pub enum ShmError {
     Truncated(PathBuf),
     /// Made by a version with another layout.
     OtherLayout(PathBuf),
+    /// Its times are of another clock: an earlier boot's, or a container's. Whether its writer
+    /// lives cannot be told from them.
+    OtherClock(PathBuf),
     /// The publication in it cannot be used.
     Layout(PathBuf, LayoutError),
     /// No file is of this book.
@@ -99,6 +107,10 @@ impl std::fmt::Display for ShmError {
             }
             Self::OtherLayout(path) => {
                 write!(f, "{}: made by another version of this program", path.display())
+            }
+            Self::OtherClock(path) => {
+                let path = path.display();
+                write!(f, "{path}: written by the clock of another boot or container")
             }
             Self::Layout(path, error) => write!(f, "{}: {error}", path.display()),
             Self::NoSuchBook(name) => write!(f, "{name}: no such book in shared memory"),
@@ -228,10 +240,15 @@ pub struct RegionInfo {
 pub struct Entry {
     path: PathBuf,
     inode: u64,
+    /// Who made it: a process that was forked from that one has only a copy.
+    pid: u32,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        if self.pid != std::process::id() {
+            return;
+        }
         // Another may have the name by now.
         if std::fs::metadata(&self.path).is_ok_and(|data| data.ino() == self.inode) {
             let _ = std::fs::remove_file(&self.path);
@@ -267,29 +284,12 @@ impl Directory {
             name: place.name.to_owned(),
             channel: place.channel.to_owned(),
         };
-        // The kernel opens it again when this process ends, however it ends.
-        let _lock = self.lock()?;
-        if let Ok((_, header)) = open(&path)
-            && is_in_use(&path, &header)
-        {
-            return Err(ShmError::InUse { path, pid: header.owner.pid });
-        }
-        let unnamed = self.path.join(format!("{}new", prefix()));
-        let _ = std::fs::remove_file(&unnamed);
-        let made = (|| {
-            let (file, mapped) = make(&unnamed, &header)?;
-            let memory = Arc::new(Memory::Mapped(mapped));
-            let now_ns = clock::now_ns();
-            let publisher = Publisher::create(memory, config, incarnation, now_ns);
-            let publisher = publisher.map_err(layout)?;
-            let inode = file.metadata().map_err(io_error(&path, "look at it"))?.ino();
-            std::fs::rename(&unnamed, &path).map_err(io_error(&path, "name the file"))?;
-            Ok((publisher, Entry { path: path.clone(), inode }))
-        })();
-        if made.is_err() {
-            let _ = std::fs::remove_file(&unnamed);
-        }
-        made
+        let unnamed = Unnamed::make(&self.path, &header)?;
+        let memory = Arc::new(Memory::Mapped(unnamed.mapped()?));
+        let publisher = Publisher::create(memory, config, incarnation, clock::now_ns());
+        let publisher = publisher.map_err(layout)?;
+        let inode = unnamed.name(&path)?;
+        Ok((publisher, Entry { path, inode, pid: std::process::id() }))
     }
 
     /// Every file that is named as a publication of this user, in the order of their names.
@@ -327,38 +327,114 @@ impl Directory {
         }
     }
 
-    /// Removes the files that dead processes left, and says how many.
+    /// Removes the files that dead processes left, and says how many publications they were.
     ///
     /// # Errors
-    /// The folder cannot be read, or another process is making a file all the time.
+    /// The folder cannot be read.
     pub fn sweep(&self) -> Result<usize, ShmError> {
-        let _lock = self.lock()?;
-        let dead = |region: &RegionInfo| region.owner.is_alive() == Some(false);
-        let dead = self.list()?.into_iter().flatten().filter(dead);
-        Ok(dead.filter(|region| std::fs::remove_file(&region.path).is_ok()).count())
+        let entries = std::fs::read_dir(&self.path).map_err(io_error(&self.path, "read it"))?;
+        let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        // Who makes a file holds it; what nobody holds will never be finished.
+        for path in paths.iter().filter(|path| is_unnamed(path)) {
+            if let Ok(file) = open_ours(path)
+                && let Some(_held) = hold(path, file)
+            {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        let dead = |path: &&PathBuf| {
+            let Ok((file, header)) = open(path) else { return false };
+            let is_dead = header.owner.is_alive() == Some(false);
+            let held = is_dead.then(|| hold(path, file)).flatten();
+            held.is_some() && std::fs::remove_file(path).is_ok()
+        };
+        Ok(paths.iter().filter(|path| is_named(path)).filter(dead).count())
+    }
+}
+
+/// A file that is being made: it has a name that nobody looks for.
+struct Unnamed {
+    path: PathBuf,
+    file: File,
+    words: usize,
+}
+
+impl Unnamed {
+    /// Makes a file with room for a publication, and holds it until it has its name.
+    fn make(folder: &Path, header: &Header) -> Result<Self, ShmError> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let (pid, number) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let path = folder.join(format!("{}{MAKING}{pid}-{number}", prefix()));
+        // Of a process that died and had this number.
+        let _ = std::fs::remove_file(&path);
+        let mut options = OpenOptions::new();
+        let opened = options.read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let file = opened.map_err(io_error(&path, "make it"))?;
+        let made = Self { path, file, words: header.words };
+        // Nobody else holds a file that is new, but one who sweeps, for a moment.
+        let _ = made.file.try_lock();
+        let bytes = header.file_bytes().unwrap_or(usize::MAX) as u64;
+        // Memory that is not there ends the process that touches it: it is taken now or refused.
+        let room =
+            fallocate(&made.file, FallocateFlags::empty(), 0, bytes).map_err(io::Error::from);
+        room.map_err(io_error(&made.path, "take memory for it"))?;
+        let written = made.file.write_all_at(&header.encode(), 0);
+        written.map_err(io_error(&made.path, "write it"))?;
+        Ok(made)
     }
 
-    /// Keeps other processes of this user from making files here.
-    fn lock(&self) -> Result<File, ShmError> {
-        let path = self.path.join(format!("{}lock", prefix()));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let opened = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&path);
-        let file = opened.map_err(io_error(&path, "open it"))?;
-        let begun = clock::now_ns();
-        loop {
-            let error = match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => error,
-                Err(TryLockError::WouldBlock) => io::ErrorKind::WouldBlock.into(),
-            };
-            let waited = clock::now_ns().saturating_sub(begun).unsigned_abs();
-            if u128::from(waited) > LOCK_WAIT.as_nanos() {
-                return Err(io_error(&path, "lock it")(error));
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    fn mapped(&self) -> Result<Mapped, ShmError> {
+        let mapped = Mapped::new(&self.file, self.words, ProtFlags::READ | ProtFlags::WRITE);
+        mapped.map_err(io_error(&self.path, "map it"))
     }
+
+    /// Gives the file its name if no living writer has it, and says which file it is. Waits for
+    /// nobody: whoever gives a name that another wants is done at once.
+    fn name(self, path: &Path) -> Result<u64, ShmError> {
+        const TRIES: u32 = 16;
+        let data = self.file.metadata().map_err(io_error(path, "look at it"))?;
+        for _ in 0..TRIES {
+            match std::fs::hard_link(&self.path, path) {
+                Ok(()) => return Ok(data.ino()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(io_error(path, "name the file")(error)),
+            }
+            let old = match open(path) {
+                Ok((_, header)) if is_in_use(path, &header) => {
+                    return Err(ShmError::InUse { path: path.to_owned(), pid: header.owner.pid });
+                }
+                Ok((old, _)) => Ok(old),
+                // It went between the two looks.
+                Err(ShmError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+                    continue;
+                }
+                // Whatever it is, no writer of this version lives in it.
+                Err(_) => open_ours(path),
+            };
+            // Of several who want the name of a dead writer, one at a time replaces its file.
+            if let Some(_held) = hold(path, old?) {
+                std::fs::rename(&self.path, path).map_err(io_error(path, "name the file"))?;
+                return Ok(data.ino());
+            }
+            std::thread::yield_now();
+        }
+        Err(io_error(path, "name the file")(io::ErrorKind::WouldBlock.into()))
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        // It has its name, or gets none. Gone already where it took the place of another.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Holds a file against others who would remove or replace it, if it still has its name; the kernel
+/// lets go when this process ends, however it ends.
+fn hold(path: &Path, file: File) -> Option<File> {
+    file.try_lock().ok()?;
+    let (ours, named) = (file.metadata().ok()?, std::fs::symlink_metadata(path).ok()?);
+    (ours.ino() == named.ino() && ours.dev() == named.dev()).then_some(file)
 }
 
 impl RegionInfo {
@@ -388,9 +464,12 @@ impl RegionInfo {
     /// Maps it for reading.
     ///
     /// # Errors
-    /// The file has gone, or is not what it was.
+    /// The file has gone, or is not what it was, or its writer has another clock.
     pub fn attach(&self) -> Result<BookReader, ShmError> {
         let (file, header) = open(&self.path)?;
+        if !header.owner.has_our_clock() {
+            return Err(ShmError::OtherClock(self.path.clone()));
+        }
         let mapped = Mapped::new(&file, header.words, ProtFlags::READ);
         let memory = Memory::Mapped(mapped.map_err(io_error(&self.path, "map it"))?);
         let reader = Reader::attach(Arc::new(memory));
@@ -433,6 +512,12 @@ fn is_named(path: &Path) -> bool {
     name.strip_prefix(&prefix()).is_some_and(|rest| rest.contains('.'))
 }
 
+/// Whether a file is named as one that is being made.
+fn is_unnamed(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    name.strip_prefix(&prefix()).is_some_and(|rest| rest.starts_with(MAKING) && !rest.contains('.'))
+}
+
 fn wall_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
@@ -442,22 +527,8 @@ fn io_error(path: &Path, what: &'static str) -> impl Fn(io::Error) -> ShmError {
     move |error| ShmError::Io { path: path.to_owned(), what, error }
 }
 
-/// Makes a file with room for a publication and maps it for writing.
-fn make(path: &Path, header: &Header) -> Result<(File, Mapped), ShmError> {
-    let mut options = OpenOptions::new();
-    let opened = options.read(true).write(true).create_new(true).mode(0o600).open(path);
-    let file = opened.map_err(io_error(path, "make it"))?;
-    let bytes = header.file_bytes().unwrap_or(usize::MAX) as u64;
-    // Memory that is not there ends the process that touches it: it is taken now or refused.
-    let room = fallocate(&file, FallocateFlags::empty(), 0, bytes).map_err(io::Error::from);
-    room.map_err(io_error(path, "take memory for it"))?;
-    file.write_all_at(&header.encode(), 0).map_err(io_error(path, "write it"))?;
-    let mapped = Mapped::new(&file, header.words, ProtFlags::READ | ProtFlags::WRITE);
-    Ok((file, mapped.map_err(io_error(path, "map it"))?))
-}
-
-/// Opens a file of this user and reads its header.
-fn open(path: &Path) -> Result<(File, Header), ShmError> {
+/// Opens a file of this user.
+fn open_ours(path: &Path) -> Result<File, ShmError> {
     let mut options = OpenOptions::new();
     // A pipe of that name must not keep us waiting.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -470,6 +541,13 @@ fn open(path: &Path) -> Result<(File, Header), ShmError> {
     if !data.is_file() || data.uid() != rustix::process::geteuid().as_raw() {
         return Err(ShmError::Foreign(path.to_owned()));
     }
+    Ok(file)
+}
+
+/// Opens a file of this user and reads its header.
+fn open(path: &Path) -> Result<(File, Header), ShmError> {
+    let file = open_ours(path)?;
+    let data = file.metadata().map_err(io_error(path, "look at it"))?;
     let mut page = vec![0; HEADER_BYTES];
     file.read_exact_at(&mut page, 0).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => ShmError::Truncated(path.to_owned()),
@@ -487,7 +565,31 @@ fn open(path: &Path) -> Result<(File, Header), ShmError> {
 /// its signs of life.
 fn is_in_use(path: &Path, header: &Header) -> bool {
     header.owner.is_alive().unwrap_or_else(|| {
-        let reader = RegionInfo::new(path.to_owned(), header.clone()).attach();
-        reader.is_ok_and(|reader| reader.age_ns() <= reader.publication().config().writer_silent_ns)
+        match RegionInfo::new(path.to_owned(), header.clone()).attach() {
+            Ok(reader) => !matches!(reader.state().1, Reason::WriterSilent | Reason::Closed),
+            // Nobody here can tell; two writers of one name would be worse than none.
+            Err(ShmError::OtherClock(_)) => true,
+            Err(_) => false,
+        }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_process_that_drops_its_copy_leaves_the_name() {
+        let name = format!("gapless-entry-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, "").unwrap();
+        let inode = std::fs::metadata(&path).unwrap().ino();
+        let pid = std::process::id();
+        drop(Entry { path: path.clone(), inode, pid: pid + 1 });
+        assert!(path.exists());
+        drop(Entry { path: path.clone(), inode: inode + 1, pid });
+        assert!(path.exists());
+        drop(Entry { path: path.clone(), inode, pid });
+        assert!(!path.exists());
+    }
 }

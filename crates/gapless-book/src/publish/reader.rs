@@ -17,7 +17,10 @@ use crate::local::{Reason, State};
 /// Reads one book's publication. Reading changes nothing in the region, holds nothing and can stop
 /// at any point; a reader that dies costs the writer nothing.
 ///
-/// Times are given by the caller, in ns of the clock that the writer is given. Use a clone in each
+/// Times are given by the caller, in ns of the clock that the writer is given. A writer whose last
+/// sign of life is further from the caller's time than [`Config::writer_silent_ns`] is taken for
+/// dead: its book is Stale, [`Reason::WriterSilent`], whatever state it left, unless it said that
+/// it ends ([`Reason::Closed`]). Use a clone in each
 /// thread, or share one: every method takes `&self`.
 #[derive(Clone, Debug)]
 pub struct Reader<R: Region> {
@@ -277,11 +280,18 @@ impl<R: Region> Reader<R> {
         published_ns: i64,
         now_ns: i64,
     ) -> Result<(), ReadError> {
-        let is_fresh = now_ns.saturating_sub(published_ns) <= self.config().writer_silent_ns;
-        if is_fresh && state.0 == State::Live {
+        let is_silent = self.is_silent(now_ns.saturating_sub(published_ns));
+        if !is_silent && state.0 == State::Live {
             return Ok(());
         }
         self.explain(state, now_ns)
+    }
+
+    /// Whether a sign of life of that age is none. One from the future is of another clock, that of
+    /// a boot before this one: its writer may be long dead.
+    #[inline]
+    fn is_silent(&self, age_ns: i64) -> bool {
+        age_ns.unsigned_abs() > self.config().writer_silent_ns.unsigned_abs()
     }
 
     #[inline]
@@ -292,10 +302,10 @@ impl<R: Region> Reader<R> {
     #[cold]
     fn explain(&self, (state, reason): (State, Reason), now_ns: i64) -> Result<(), ReadError> {
         let age_ns = self.age_ns(now_ns);
-        let is_silent = age_ns > self.config().writer_silent_ns;
-        let (state, reason) = match (state, is_silent) {
+        let (state, reason) = match (state, self.is_silent(age_ns)) {
             (State::Live, false) => return Ok(()),
-            (State::Live, true) => (State::Stale, Reason::WriterSilent),
+            // A writer that said that it ends is not asked for signs of life.
+            (_, true) if reason != Reason::Closed => (State::Stale, Reason::WriterSilent),
             (state, _) => (state, reason),
         };
         Err(ReadError::NotLive(NotLive { state, reason, age_ns }))
@@ -305,7 +315,7 @@ impl<R: Region> Reader<R> {
     #[cold]
     fn held_up(&self, now_ns: i64) -> ReadError {
         let age_ns = self.age_ns(now_ns);
-        if age_ns <= self.config().writer_silent_ns {
+        if !self.is_silent(age_ns) {
             return ReadError::Busy;
         }
         let (state, reason) = (State::Stale, Reason::WriterSilent);

@@ -14,7 +14,7 @@ pub const WORD_MAX: usize = 64;
 pub const NAME_MAX: usize = 256;
 
 /// "gapless", "shared memory" and the number of this form.
-const MAGIC: u64 = u64::from_le_bytes(*b"gplsshm\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"gplsshm\x02");
 const NUMBERS: usize = 10;
 const TEXTS: [usize; 3] = [WORD_MAX, NAME_MAX, WORD_MAX];
 
@@ -68,7 +68,7 @@ impl Header {
             self.owner.boot,
             self.owner.namespace,
             texts.iter().rev().fold(0, |lengths, text| lengths << 16 | text.len() as u64),
-            0,
+            self.owner.clock,
         ];
         let mut page: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         for (text, most) in texts.into_iter().zip(TEXTS) {
@@ -106,6 +106,7 @@ impl Header {
                 start_ticks: number(5),
                 boot: number(6),
                 namespace: number(7),
+                clock: number(9),
             },
             engine: text()?,
             name: text()?,
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        let owner = Owner { pid: 7, start_ticks: 8, boot: u64::MAX, namespace: 9 };
+        let owner = Owner { pid: 7, start_ticks: 8, boot: u64::MAX, namespace: 9, clock: 10 };
         let (engine, name, channel) = ("e".repeat(64), "venue:A/B-é".into(), String::new());
         Header { words: 100, created_ns: -5, owner, engine, name, channel }
     }
