@@ -319,23 +319,75 @@ fn resident() -> u64 {
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
+/// Does something 200 times and then 800 times: the latter takes no thread, file or memory for good.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn leaves_nothing_behind(mut round: impl FnMut()) {
+    (0..200).for_each(|_| round());
+    let (before, memory) = (held(), resident());
+    (0..800).for_each(|_| round());
+    assert_eq!(held(), before);
+    let grown = resident().saturating_sub(memory);
+    assert!(grown < 1 << 20, "{grown} bytes");
+}
+
+#[cfg(target_os = "linux")]
+fn small() -> Config {
+    Config { ring: 256, levels: 512, ..Config::default() }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn starting_and_stopping_a_thousand_times_leaves_nothing_behind() {
-    let config = Config { ring: 256, levels: 512, ..Config::default() };
-    let source = || Source::replay([sample("okx.cap.zst")]).speed(Speed::Factor(1.0));
-    let mut engine = Engine::builder().publication(config).source(source()).build();
-    let round = |engine: &mut Engine| {
+    let source = Source::replay([sample("okx.cap.zst")]).speed(Speed::Factor(1.0));
+    let mut engine = Engine::builder().publication(small()).source(source).build();
+    leaves_nothing_behind(|| {
         engine.start().unwrap();
         drop(engine.wait_for("no such book", Duration::from_millis(1)));
         engine.stop();
-    };
-    (0..100).for_each(|_| round(&mut engine));
-    let (before, memory) = (held(), resident());
-    (0..900).for_each(|_| round(&mut engine));
-    assert_eq!(held(), before);
-    let grown = resident().saturating_sub(memory);
-    assert!(grown < 16 << 20, "{grown} bytes");
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn engines_with_subscribers_readers_and_shared_books_leave_nothing_behind() {
+    use gapless::{Interest, Topic};
+    let folder = PathBuf::from(format!("/dev/shm/gapless-leaks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let shared = gapless::shm::Directory::new(&folder);
+    let path = recording("leaks", &[(0, "AAA"), (1, "BBB"), (2, "AAA")]);
+    leaves_nothing_behind(|| {
+        let source = Source::replay([path.display().to_string()]);
+        let builder = Engine::builder().publication(small()).source(source);
+        let mut engine = builder.share(shared.clone(), "leaks").build();
+        engine.measure(true);
+        let interest = Interest::in_topics(Topic::ALL).capacity(16);
+        let mut events = engine.subscribe(&interest).unwrap();
+        let _never_asked = engine.subscribe(&interest).unwrap();
+        engine.start().unwrap();
+        engine.join();
+        let other = shared.find("bybit.linear:AAA").unwrap().attach().unwrap();
+        assert!(other.top().is_ok() && events.next().is_ok());
+        assert!(engine.latency().is_some() && engine.reports().len() == 2);
+        drop(engine);
+        assert_eq!(other.state().1, Reason::Closed);
+    });
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn engines_of_live_sources_leave_nothing_behind() {
+    // Nobody listens there.
+    let text = r#"{"allow_plaintext_loopback":true,"sources":[{"live":"okx","symbols":["A"],
+        "socket":"ws://127.0.0.1:1","rest":"http://127.0.0.1:1"}]}"#;
+    leaves_nothing_behind(|| {
+        let mut engine = gapless::config::read(text).unwrap().start().unwrap();
+        assert!(engine.wait_for("okx:A", LONG).is_ok());
+        engine.stop();
+    });
 }
 
 /// Reads until told to stop: what a reader is given is never crossed, and one that was told that
@@ -493,4 +545,53 @@ fn an_engine_times_its_messages_when_told_to_and_says_what_it_cannot_correct() {
     assert_eq!(records.leg(Leg::FromDue).len(), count);
     let at = |leg| records.leg(leg).value_at_quantile(0.99);
     assert!(at(Leg::FromDue) >= at(Leg::Late) && at(Leg::FromDue) >= at(Leg::Whole));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_thread_that_waits_for_a_pipe_has_timed_is_in_a_later_answer() {
+    use gapless::latency::Leg;
+    use std::io::Write;
+    const HALF: usize = 50;
+    let messages: Vec<_> = (0..2 * HALF as u64).map(|at| (at, "AAA")).collect();
+    let path = recording("piped", &messages);
+    let timed = |path: &PathBuf| {
+        let source = Source::replay([path.display().to_string()]);
+        let mut engine = Engine::builder().source(source).build();
+        engine.measure(true);
+        engine.start().unwrap();
+        engine
+    };
+    let mut whole = timed(&path);
+    whole.join();
+    let whole = whole.latency().unwrap().leg(Leg::Whole).len();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let pipe = path.with_extension("pipe.cap");
+    let _ = std::fs::remove_file(&pipe);
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (go_on, goes_on) = std::sync::mpsc::channel();
+    let into = pipe.clone();
+    let writer = std::thread::spawn(move || {
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(into).unwrap();
+        let (begin, rest) = text.split_at(text.len() / 2);
+        pipe.write_all(begin.as_bytes()).unwrap();
+        goes_on.recv().unwrap();
+        pipe.write_all(rest.as_bytes()).unwrap();
+    });
+    let mut engine = timed(&pipe);
+    let book = engine.wait_for("bybit.linear:AAA", LONG).unwrap();
+    until("half was read", || book.last_known_top().unwrap().status.seq > Some(HALF as i64 / 2));
+    let begun = Instant::now();
+    for _ in 0..2 {
+        let asked = engine.latency().unwrap().leg(Leg::Whole).len();
+        assert!(asked < whole, "{asked}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    go_on.send(()).unwrap();
+    writer.join().unwrap();
+    engine.join();
+    engine.stop();
+    assert_eq!(engine.latency().unwrap().leg(Leg::Whole).len(), whole);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&pipe).unwrap();
 }

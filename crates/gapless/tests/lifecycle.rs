@@ -159,6 +159,47 @@ fn an_engine_that_is_stopped_at_any_moment_leaves_nobody_waiting() {
 }
 
 #[test]
+fn who_waits_for_an_end_or_a_book_is_released_by_a_stop_and_by_a_restart() {
+    in_many_orders(|| {
+        let mut engine = engine();
+        engine.start().unwrap();
+        let joined = thread::spawn(engine.joining());
+        let found = thread::spawn(engine.waiting_for("bybit.linear:NONE", LONG));
+        engine.restart().unwrap();
+        let again = thread::spawn(engine.waiting_for(NAME, LONG));
+        // Of the run before: nobody waits for the end of this one.
+        joined.join().unwrap();
+        engine.stop();
+        assert!(found.join().unwrap().is_err());
+        // It had appeared, or the threads stopped before it could.
+        if let Ok(book) = again.join().unwrap() {
+            assert_eq!(book.state(), CLOSED);
+        }
+    });
+}
+
+#[test]
+fn a_receiver_that_leaves_while_it_sleeps_takes_its_subscription_with_it() {
+    in_many_orders(|| {
+        let mut engine = engine();
+        let mut leaving = engine.subscribe(&Interest::in_topics([Topic::Updates])).unwrap();
+        let remote = leaving.remote();
+        engine.start().unwrap();
+        let receiver = thread::spawn(move || {
+            while leaving.next().is_ok() {}
+            assert_eq!(leaving.try_next(), Err(Ended::Closed), "for good");
+        });
+        remote.end();
+        receiver.join().unwrap();
+        engine.join();
+        assert!(remote.counts().received <= 2 * MESSAGES);
+        let mut staying = engine.subscribe(&Interest::in_topics([Topic::Updates])).unwrap();
+        engine.stop();
+        let _ = drain(&mut staying);
+    });
+}
+
+#[test]
 fn a_book_that_is_removed_is_closed_and_one_that_is_added_is_another() {
     in_many_orders(|| {
         let mut engine = engine();

@@ -347,7 +347,7 @@ fn the_latest_record_of_a_place_is_given_whole_and_never_missed() {
     // The lock's first word and the fences around it are those of the block above.
     holds_thanks_to(&[Site::TailWrite, Site::LockEven, Site::LockAgain], || {
         explore(|| {
-            let (mut writer, mut reader) = latest(2);
+            let (mut writer, mut reader) = latest(2).unwrap();
             let writing = spawn(move || {
                 (1..3).for_each(|value| writer.put(1, &[value; RECORD_WORDS]));
                 writer

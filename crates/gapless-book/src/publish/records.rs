@@ -16,6 +16,7 @@ use super::region::{Heap, LINE, PAIR, Region};
 use super::ring::{self, RingWords, RingWriter};
 use super::seqlock::{self, Lock, get, put};
 use super::sync::AtomicU64;
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -48,10 +49,11 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(slots: usize, more: usize) -> (Self, Self) {
-        let (heap, life) = (Arc::new(Heap::new(HEAD + 2 * slots + more)), Arc::new(()));
+    fn new(slots: usize, more: usize) -> Result<(Self, Self), TryReserveError> {
+        let heap = Heap::try_new(HEAD + 2 * slots + more)?;
+        let (heap, life) = (Arc::new(heap), Arc::new(()));
         let end = || Self { heap: heap.clone(), slots: 2 * slots, life: life.clone() };
-        (end(), end())
+        Ok((end(), end()))
     }
 
     #[inline(always)]
@@ -133,15 +135,17 @@ pub struct RecordReader {
 
 /// A ring of so many records, 1..=[`RECORDS_MAX`]; a number out of these bounds is brought into
 /// them.
-#[must_use]
-pub fn records(capacity: usize) -> (RecordWriter, RecordReader) {
+///
+/// # Errors
+/// There is no such memory.
+pub fn records(capacity: usize) -> Result<(RecordWriter, RecordReader), TryReserveError> {
     let room = capacity.clamp(1, RECORDS_MAX) * RECORD_SLOTS;
-    let (writer, reader) = Shared::new(room.next_power_of_two(), 0);
+    let (writer, reader) = Shared::new(room.next_power_of_two(), 0)?;
     let ring = RingWriter::default();
-    (
+    Ok((
         RecordWriter { shared: writer, ring },
         RecordReader { shared: reader, room: room as u64, position: 0 },
-    )
+    ))
 }
 
 impl RecordReader {
@@ -268,20 +272,21 @@ pub struct LatestReader {
 }
 
 /// So many places, 1..=[`RECORDS_MAX`]; a number out of these bounds is brought into them.
-#[must_use]
-pub fn latest(places: usize) -> (LatestWriter, LatestReader) {
+///
+/// # Errors
+/// There is no such memory.
+pub fn latest(places: usize) -> Result<(LatestWriter, LatestReader), TryReserveError> {
     let places = places.clamp(1, RECORDS_MAX);
-    let (writer, reader) = Shared::new((2 * places).next_power_of_two(), places * PLACE);
-    let kept = (0..places).map(|_| Kept::default()).collect();
-    (
+    let (writer, reader) = Shared::new((2 * places).next_power_of_two(), places * PLACE)?;
+    let (mut kept, mut seen) = (Vec::new(), Vec::new());
+    kept.try_reserve_exact(places)?;
+    seen.try_reserve_exact(places)?;
+    kept.resize_with(places, Kept::default);
+    seen.resize(places, 0);
+    Ok((
         LatestWriter { shared: writer, ring: RingWriter::default(), places: kept },
-        LatestReader {
-            shared: reader,
-            position: 0,
-            seen: (0..places).map(|_| 0).collect(),
-            sweep: places,
-        },
-    )
+        LatestReader { shared: reader, position: 0, seen, sweep: places },
+    ))
 }
 
 impl LatestReader {
@@ -359,7 +364,7 @@ mod tests {
     #[test]
     fn records_come_in_order_and_what_was_written_over_is_counted() {
         for capacity in [1, 2, 7, 8, 100] {
-            let (mut writer, mut reader) = records(capacity);
+            let (mut writer, mut reader) = records(capacity).unwrap();
             assert!(reader.take().is_none());
             let (mut next, mut missed) = (0, 0);
             for round in 0..200u64 {
@@ -389,7 +394,7 @@ mod tests {
     #[test]
     fn the_latest_of_each_place_is_given_once_however_many_were_put() {
         for places in [1, 3, 64] {
-            let (mut writer, mut reader) = latest(places);
+            let (mut writer, mut reader) = latest(places).unwrap();
             let mut replaced = 0;
             for round in 1..=500u64 {
                 writer.put(round as usize % places, &record(round));
@@ -413,7 +418,7 @@ mod tests {
 
     #[test]
     fn either_end_knows_that_the_other_has_gone_and_nothing_is_lost_with_it() {
-        let (mut writer, mut reader) = records(4);
+        let (mut writer, mut reader) = records(4).unwrap();
         assert!(writer.has_reader() && !reader.has_ended());
         let bell = reader.bell();
         assert!(!bell.rings());
@@ -423,7 +428,7 @@ mod tests {
         assert!(!reader.has_ended(), "one is left");
         assert_eq!(reader.take(), Some(Ok(record(1))));
         assert!(reader.has_ended());
-        let (writer, reader) = latest(4);
+        let (writer, reader) = latest(4).unwrap();
         drop(reader);
         assert!(!writer.has_reader());
     }

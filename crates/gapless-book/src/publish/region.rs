@@ -5,12 +5,16 @@
 
 use super::sync::AtomicU64;
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// Words in a cache line.
 pub(super) const LINE: usize = 8;
 /// Words that the processor fetches together.
 pub(super) const PAIR: usize = 2 * LINE;
+/// Words before the first one that begins a pair of lines.
+const SPARE: usize = if cfg!(loom) { 0 } else { PAIR };
 
 /// Memory for one publication.
 ///
@@ -52,11 +56,24 @@ impl Heap {
     /// So many words, all zero, beginning at a pair of cache lines.
     #[must_use]
     pub fn new(len: usize) -> Self {
-        let spare = if cfg!(loom) { 0 } else { PAIR };
-        let memory: Box<[_]> = (0..len + spare).map(|_| AtomicU64::new(0)).collect();
+        Self::of((0..len + SPARE).map(|_| AtomicU64::new(0)).collect(), len)
+    }
+
+    /// As [`Heap::new`].
+    ///
+    /// # Errors
+    /// There is no such memory.
+    pub(super) fn try_new(len: usize) -> Result<Self, TryReserveError> {
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(len.saturating_add(SPARE))?;
+        memory.extend((0..len + SPARE).map(|_| AtomicU64::new(0)));
+        Ok(Self::of(memory.into_boxed_slice(), len))
+    }
+
+    fn of(memory: Box<[AtomicU64]>, len: usize) -> Self {
         let bytes = size_of::<AtomicU64>();
         let past = memory.as_ptr() as usize / bytes % PAIR;
-        let first = if spare == 0 { 0 } else { (PAIR - past) % PAIR };
+        let first = if SPARE == 0 { 0 } else { (PAIR - past) % PAIR };
         Self { memory, first, len }
     }
 }

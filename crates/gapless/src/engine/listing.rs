@@ -91,6 +91,10 @@ impl Listed {
         rest.is_empty() || rest.strip_prefix('@') == Some(self.input.as_str())
     }
 
+    pub fn full_name(&self) -> String {
+        full_name(self.reader.name(), &self.channel, &self.input)
+    }
+
     pub fn info(&self) -> BookInfo {
         let (state, reason) = self.reader.state();
         BookInfo {
@@ -108,6 +112,18 @@ impl Listed {
 struct Inner {
     books: Vec<Listed>,
     parts: Vec<Part>,
+    /// Counts the runs of the engine.
+    run: u64,
+}
+
+impl Inner {
+    /// Whether no thread is left that could make a book appear. One that has read everything may be
+    /// told of a name that is wanted.
+    fn has_stopped(&self) -> bool {
+        let stopped =
+            |part: &Part| matches!(part.state, SourceState::Stopped | SourceState::Failed);
+        !self.parts.is_empty() && self.parts.iter().all(stopped)
+    }
 }
 
 /// The books and sources of an engine.
@@ -123,9 +139,17 @@ impl Listing {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new run begins.
+    /// A new run begins; who waits for the end of the one before need not have woken in between.
     pub fn begin(&self, parts: Vec<Part>) {
-        *self.lock() = Inner { books: Vec::new(), parts };
+        let mut inner = self.lock();
+        *inner = Inner { books: Vec::new(), parts, run: inner.run + 1 };
+        drop(inner);
+        self.changed.notify_all();
+    }
+
+    /// Which run it is.
+    pub fn run(&self) -> u64 {
+        self.lock().run
     }
 
     pub fn add(&self, book: Listed) {
@@ -161,6 +185,10 @@ impl Listing {
         self.lock().parts.get(part).is_some_and(|part| part.state == SourceState::Ended)
     }
 
+    pub fn names(&self) -> Vec<String> {
+        self.lock().books.iter().map(Listed::full_name).collect()
+    }
+
     pub fn books(&self) -> Vec<BookInfo> {
         self.lock().books.iter().map(Listed::info).collect()
     }
@@ -169,8 +197,8 @@ impl Listing {
         find(&self.lock(), query).map(|book| book.reader.clone())
     }
 
-    /// As [`Listing::book`], of a book that may appear within some time. A picture of the top is
-    /// taken only when a book did not come.
+    /// As [`Listing::book`], of a book that may appear within some time, unless the threads stop. A
+    /// picture of the top is taken only when a book did not come.
     pub fn wait_for(&self, query: &str, at_most: Duration) -> Result<BookReader, EngineError> {
         let begun = Instant::now();
         let mut inner = self.lock();
@@ -181,7 +209,7 @@ impl Listing {
                 Ok(book) => !book.is_picture || query != book.reader.name(),
                 Err(error) => !matches!(error, EngineError::NoSuchBook { .. }),
             };
-            if is_final || left.is_zero() {
+            if is_final || left.is_zero() || inner.has_stopped() {
                 return found.map(|book| book.reader.clone());
             }
             let waited = self.changed.wait_timeout(inner, left);
@@ -189,10 +217,10 @@ impl Listing {
         }
     }
 
-    /// Waits until no part of any source is being read.
-    pub fn join(&self) {
-        let running =
-            |inner: &mut Inner| inner.parts.iter().any(|part| part.state == SourceState::Running);
+    /// Waits until no part of any source is being read in that run.
+    pub fn join(&self, run: u64) {
+        let is_running = |part: &Part| part.state == SourceState::Running;
+        let running = |inner: &mut Inner| inner.run == run && inner.parts.iter().any(is_running);
         let ended = self.changed.wait_while(self.lock(), running);
         drop(ended.unwrap_or_else(PoisonError::into_inner));
     }
@@ -221,6 +249,11 @@ impl Listing {
     }
 }
 
+/// What means one book whatever else appears.
+pub(super) fn full_name(name: &str, channel: &str, input: &str) -> String {
+    format!("{name}@{channel}@{input}")
+}
+
 /// The one book that a query means. Where several have a name, it means the one that is built from
 /// changes, not a picture of the top beside it.
 fn find<'i>(inner: &'i Inner, query: &str) -> Result<&'i Listed, EngineError> {
@@ -234,8 +267,7 @@ fn find<'i>(inner: &'i Inner, query: &str) -> Result<&'i Listed, EngineError> {
             }
         }
         _ => {
-            let full = |book: &Listed| book.info().full_name();
-            let (name, meant) = (query.to_owned(), meant().map(full).collect());
+            let (name, meant) = (query.to_owned(), meant().map(Listed::full_name).collect());
             return Err(EngineError::Ambiguous { name, meant });
         }
     }

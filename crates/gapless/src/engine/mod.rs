@@ -32,7 +32,7 @@ use crate::report::OwnedReport;
 use crate::run::{Choices, Replay};
 use crate::sync::mpsc::{self, SyncSender};
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Receiver, Sender, bounded};
+use crate::sync::{Receiver, RecvTimeoutError, Sender, bounded};
 use gapless_book::event::NO_TIME;
 use gapless_book::local::{Reason, State};
 use gapless_book::publish::{Config, LayoutError};
@@ -50,13 +50,13 @@ use outlets::{Outlet, Outlets};
 use publications::Publications;
 use recorded::{Recorded, Silence};
 use std::any::Any;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, TryReserveError};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use subscription::Subscribers;
-pub use subscription::{CAPACITY, Counts, Ended, Interest, Received, Slow, Subscription};
+pub use subscription::{CAPACITY, Counts, Ended, Interest, Received, Remote, Slow, Subscription};
 use waker::Waker;
 use writer::{Opening, Writer};
 
@@ -85,6 +85,8 @@ pub enum EngineError {
     TooManyThreads,
     /// The system gives no thread.
     Thread(std::io::Error),
+    /// The system gives no memory for a subscription: ask for less ([`Interest::capacity`]).
+    NoMemory(TryReserveError),
     /// No book of this name has appeared, or it was removed.
     NoSuchBook {
         /// What was asked for.
@@ -109,6 +111,7 @@ impl std::fmt::Display for EngineError {
             Self::Running => f.write_str("the engine is running; stop it first"),
             Self::TooManyThreads => write!(f, "more than {THREADS_MAX} threads"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+            Self::NoMemory(error) => write!(f, "no memory for a subscription: {error}"),
             Self::NoSuchBook { name } => {
                 write!(f, "{name}: no such book; names are like VENUE:SYMBOL")
             }
@@ -125,6 +128,7 @@ impl std::error::Error for EngineError {
             Self::Source(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::Thread(error) => Some(error),
+            Self::NoMemory(error) => Some(error),
             _ => None,
         }
     }
@@ -270,7 +274,7 @@ enum Command {
     /// Times messages into these from now on, or no more.
     Measure(Option<Box<Records>>),
     /// Gives what was recorded for these, which are empty.
-    Latency(Box<Records>, SyncSender<Box<Records>>),
+    Latency(Box<Records>, Sender<Box<Records>>),
     /// How the connections of its source fare.
     Connections(SyncSender<Vec<ConnectionStatus>>),
     /// Every book as it stands.
@@ -312,7 +316,7 @@ impl BookInfo {
     /// `NAME@CHANNEL@INPUT`, which means this book whatever else appears: see [`Engine::book`].
     #[must_use]
     pub fn full_name(&self) -> String {
-        format!("{}@{}@{}", self.name, self.channel, self.input)
+        listing::full_name(&self.name, &self.channel, &self.input)
     }
 }
 
@@ -357,7 +361,8 @@ impl Builder {
         self
     }
 
-    /// How a thread waits until a record is due. Default: sleeps of at most 1 ms.
+    /// How a thread waits until a record of a recording is due; what a feed brings wakes its thread.
+    /// Default: sleeps of at most 1 ms.
     #[must_use]
     pub const fn idle(mut self, idle: Wait) -> Self {
         self.idle = idle;
@@ -402,6 +407,7 @@ impl Builder {
             gates: HashMap::new(),
             names: Arc::default(),
             measured: None,
+            asked: Vec::new(),
             subscribers: Subscribers::default(),
             waker: Arc::default(),
             waking: None,
@@ -444,6 +450,8 @@ pub struct Engine {
     names: Arc<Names>,
     /// What was recorded of messages until it was last asked for; `None`: nothing is timed.
     measured: Option<Box<Records>>,
+    /// Answers of threads that have not come yet.
+    asked: Vec<Receiver<Box<Records>>>,
     subscribers: Subscribers,
     waker: Arc<Waker>,
     /// The waker's thread, once somebody subscribed.
@@ -471,7 +479,7 @@ impl Engine {
     ///
     /// # Errors
     /// It runs, has no source, a path leads nowhere, a choice is out of its bounds, or the system
-    /// gives no thread; nothing runs then. An input that cannot be read on is told by
+    /// gives no thread or no memory; nothing runs then. An input that cannot be read on is told by
     /// [`Engine::status`]; the others go on.
     pub fn start(&mut self) -> Result<(), EngineError> {
         if !self.threads.is_empty() {
@@ -487,23 +495,29 @@ impl Engine {
         let start = Instant::now();
         for Opened { source, mut writer, commands, reading } in opened {
             let is_live = matches!(reading, Reading::Live(..));
-            self.subscribers.outlets().into_iter().for_each(|o| writer.books.outlets.add(o));
+            match self.subscribers.outlets() {
+                Ok(outlets) => outlets.into_iter().for_each(|o| writer.books.outlets.add(o)),
+                Err(error) => return Err(self.give_up(EngineError::NoMemory(error))),
+            }
             if self.measured.is_some() {
                 writer.books.recorder = Some(Box::new(Recorder::new(Box::default())));
             }
             let opening = self.opening(reading, first, start);
             match self.spawn(writer, opening) {
                 Ok(handle) => self.threads.push(Thread { source, is_live, commands, handle }),
-                Err(error) => {
-                    self.stop();
-                    // Nobody waits for threads that never were.
-                    self.listing.begin(Vec::new());
-                    return Err(error);
-                }
+                Err(error) => return Err(self.give_up(error)),
             }
             self.waker.changed();
         }
         Ok(())
+    }
+
+    /// Ends a start of which some threads may run already.
+    fn give_up(&mut self, error: EngineError) -> EngineError {
+        self.stop();
+        // Nobody waits for threads that never were.
+        self.listing.begin(Vec::new());
+        error
     }
 
     /// How a thread comes to what it reads.
@@ -631,7 +645,7 @@ impl Engine {
     ///
     /// A thread that waits for bytes of a pipe is waited for.
     pub fn stop(&mut self) {
-        self.collect();
+        self.ask_for_records();
         let (commands, handles): (Vec<_>, Vec<_>) =
             self.threads.drain(..).map(|thread| (thread.commands, thread.handle)).unzip();
         drop(commands);
@@ -639,19 +653,20 @@ impl Engine {
             // A panic was caught and told in the thread itself.
             let _ = handle.join();
         }
+        self.take_records(Duration::ZERO);
     }
 
     /// Waits until every source was read to its end. The books stay as they ended, and live if they
     /// were, until the engine stops.
     pub fn join(&self) {
-        self.listing.join();
+        self.listing.join(self.listing.run());
     }
 
     /// As [`Engine::join`], for who must not hold the engine meanwhile: it ends too when the engine
-    /// is stopped or dropped.
+    /// is stopped, restarted or dropped.
     pub fn joining(&self) -> impl FnOnce() + Send + use<> {
-        let listing = Arc::clone(&self.listing);
-        move || listing.join()
+        let (listing, run) = (Arc::clone(&self.listing), self.listing.run());
+        move || listing.join(run)
     }
 
     /// Stops and starts.
@@ -674,12 +689,30 @@ impl Engine {
     }
 
     /// As [`Engine::book`], of a book that may appear within some time. A name without a channel
-    /// waits for a book that is built from changes, and takes another when none came.
+    /// waits for a book that is built from changes, and takes another when none came. The wait ends
+    /// early when the threads have ended that could make one appear.
     ///
     /// # Errors
     /// As [`Engine::book`].
     pub fn wait_for(&self, name: &str, at_most: Duration) -> Result<BookReader, EngineError> {
         self.listing.wait_for(name, at_most)
+    }
+
+    /// As [`Engine::wait_for`], for who must not hold the engine meanwhile. Of an engine that runs,
+    /// it also ends when that is stopped or dropped.
+    pub fn waiting_for(
+        &self,
+        name: &str,
+        at_most: Duration,
+    ) -> impl FnOnce() -> Result<BookReader, EngineError> + Send + use<> {
+        let (listing, name) = (Arc::clone(&self.listing), name.to_owned());
+        move || listing.wait_for(&name, at_most)
+    }
+
+    /// [`BookInfo::full_name`] of every published book, in no order.
+    #[must_use]
+    pub fn book_names(&self) -> Vec<String> {
+        self.listing.names()
     }
 
     /// Every published book with its state.
@@ -728,14 +761,14 @@ impl Engine {
     /// ring of the receiver's own and never waits.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system gives no thread, or no memory.
     pub fn subscribe(&mut self, interest: &Interest) -> Result<Subscription, EngineError> {
         if self.waking.is_none() {
             self.waking = Some(self.waker.start().map_err(EngineError::Thread)?);
         }
         let (names, waker) = (Arc::clone(&self.names), Arc::clone(&self.waker));
-        let (subscription, outlets) =
-            self.subscribers.add(interest, self.threads.len(), names, waker);
+        let added = self.subscribers.add(interest, self.threads.len(), names, waker);
+        let (subscription, outlets) = added.map_err(EngineError::NoMemory)?;
         for (thread, outlet) in self.threads.iter().zip(outlets) {
             // With a thread that has gone its end goes too.
             let _ = thread.commands.send(Command::Subscribe(outlet));
@@ -747,31 +780,43 @@ impl Engine {
     /// thread that is timed takes 2 MiB.
     pub fn measure(&mut self, on: bool) {
         self.measured = on.then(Box::default);
+        self.asked.clear();
         self.tell(|| Command::Measure(on.then(Box::default)));
     }
 
     /// What was recorded since [`Engine::measure`], of all threads, also over restarts; `None` if
-    /// nothing is timed. A thread that does not answer for a second, because it waits for bytes of
-    /// a pipe, is left out.
+    /// nothing is timed. What a thread has that does not answer, because it waits for bytes of a
+    /// pipe, is in a later answer; all together are waited for a second at most.
     pub fn latency(&mut self) -> Option<&Records> {
-        self.collect();
+        self.ask_for_records();
+        self.take_records(ANSWER_WAIT);
         self.measured.as_deref()
     }
 
-    /// Fetches what the threads have recorded.
-    fn collect(&mut self) {
-        let Some(measured) = &mut self.measured else { return };
-        let asked = self.threads.iter().filter_map(|thread| {
-            let (sender, answer) = mpsc::sync_channel(1);
-            let command = Command::Latency(Box::default(), sender);
-            thread.commands.try_send(command).ok().map(|()| answer)
-        });
-        let asked: Vec<_> = asked.collect();
-        for answer in asked {
-            if let Ok(records) = answer.recv_timeout(ANSWER_WAIT) {
-                measured.add(&records);
-            }
+    /// Asks the threads for what they have recorded.
+    fn ask_for_records(&mut self) {
+        if self.measured.is_none() {
+            return;
         }
+        for thread in &self.threads {
+            let (sender, answer) = bounded(1);
+            let command = Command::Latency(Box::default(), sender);
+            self.asked.extend(thread.commands.try_send(command).ok().map(|()| answer));
+        }
+    }
+
+    /// Takes what the threads have answered; who has not yet is asked again next time.
+    fn take_records(&mut self, at_most: Duration) {
+        let Some(measured) = &mut self.measured else { return };
+        let begun = Instant::now();
+        self.asked.retain(|answer| {
+            match answer.recv_timeout(at_most.saturating_sub(begun.elapsed())) {
+                Ok(records) => measured.add(&records),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => {}
+            }
+            false
+        });
     }
 
     /// Publishes the books of this name, now or when they appear. No other book is touched.

@@ -15,7 +15,8 @@ use crate::sync::{Receiver, Sender, unbounded};
 use gapless_book::publish::{
     Bell, LatestReader, Missed, RECORDS_MAX, RecordReader, latest, records,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, TryReserveError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ impl Interest {
 
     /// How many events may wait of each thread of the engine; with [`Slow::Conflate`] of how many
     /// pairs of name and topic the latest is kept, and events of further ones are left out. Brought
-    /// into 1..=2^20. Default: [`CAPACITY`].
+    /// into 1..=2^20. Default: [`CAPACITY`]. Each takes up to 256 bytes from the start on.
     #[must_use]
     pub const fn capacity(mut self, events: usize) -> Self {
         self.capacity = events;
@@ -85,19 +86,21 @@ impl Interest {
     }
 
     /// Both ends of one thread's events.
-    pub(super) fn connect(&self) -> (Outlet, Inlet) {
+    pub(super) fn connect(&self) -> Result<(Outlet, Inlet), TryReserveError> {
         let capacity = self.capacity.clamp(1, RECORDS_MAX);
         let (sink, inlet) = if self.slow == Slow::Conflate {
-            let (writer, reader) = latest(capacity);
+            let (writer, reader) = latest(capacity)?;
             // No event makes it grow.
-            (Sink::Latest(writer, HashMap::with_capacity(capacity)), Inlet::Latest(reader))
+            let mut places = HashMap::new();
+            places.try_reserve(capacity)?;
+            (Sink::Latest(writer, places), Inlet::Latest(reader))
         } else {
-            let (writer, reader) = records(capacity);
+            let (writer, reader) = records(capacity)?;
             (Sink::Ring(writer), Inlet::Ring(reader, None))
         };
         let (topics, names) = (self.topics, self.names.clone());
         let irregular = self.irregular;
-        (Outlet { topics, names, irregular, sink, number: 0, wants: Vec::new() }, inlet)
+        Ok((Outlet { topics, names, irregular, sink, number: 0, wants: Vec::new() }, inlet))
     }
 }
 
@@ -173,6 +176,48 @@ pub struct Counts {
     pub replaced: u64,
 }
 
+/// What other threads may ask of a subscription while one waits in it.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    names: Arc<Names>,
+    waker: Arc<Waker>,
+    tally: Arc<Tally>,
+}
+
+/// Written by the thread that receives, but for the end.
+#[derive(Debug, Default)]
+struct Tally {
+    received: AtomicU64,
+    missed: AtomicU64,
+    replaced: AtomicU64,
+    has_ended: AtomicBool,
+}
+
+impl Remote {
+    /// What was given and lost so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let Tally { received, missed, replaced, .. } = &*self.tally;
+        let [received, missed, replaced] =
+            [received, missed, replaced].map(|count| count.load(Ordering::Relaxed));
+        Counts { received, missed, replaced }
+    }
+
+    /// The text of a name in an event.
+    #[must_use]
+    pub fn name(&self, id: NameId) -> Option<Arc<str>> {
+        self.names.name(id)
+    }
+
+    /// Nothing more is given, for good: whoever sleeps in the subscription is woken and told
+    /// [`Ended::Closed`].
+    pub fn end(&self) {
+        self.tally.has_ended.store(true, Ordering::Relaxed);
+        // Its lock puts the end before the look of who falls asleep next.
+        self.waker.changed();
+    }
+}
+
 /// A receiver's end: for one thread at a time. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Subscription {
@@ -181,10 +226,8 @@ pub struct Subscription {
     inlets: Vec<Inlet>,
     /// Which inlet is looked at first, so that none starves.
     turn: usize,
-    counts: Counts,
+    remote: Remote,
     ended: Option<Ended>,
-    names: Arc<Names>,
-    waker: Arc<Waker>,
     /// Shows the engine that it is still there.
     _here: Arc<()>,
 }
@@ -202,12 +245,20 @@ impl Subscription {
             arrivals,
             inlets: Vec::new(),
             turn: 0,
-            counts: Counts::default(),
+            remote: Remote { names, waker, tally: Arc::default() },
             ended: None,
-            names,
-            waker,
             _here: here,
         }
+    }
+
+    /// For other threads.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    fn count(&self, which: impl Fn(&Tally) -> &AtomicU64, more: u64) {
+        which(&self.remote.tally).fetch_add(more, Ordering::Relaxed);
     }
 
     /// The next event if there is one. Of events that wait in several threads' rings the one that
@@ -219,15 +270,20 @@ impl Subscription {
         if let Some(ended) = self.ended {
             return Err(ended);
         }
+        if self.remote.tally.has_ended.load(Ordering::Relaxed) {
+            self.ended = Some(Ended::Closed);
+            self.inlets = Vec::new();
+            return Err(Ended::Closed);
+        }
         self.inlets.extend(self.arrivals.try_iter());
         let received = match self.slow {
             Slow::Conflate => self.next_latest(),
             Slow::DropOldest | Slow::Disconnect => self.next_queued(),
         };
         match received {
-            Some(Received::Event(_)) => self.counts.received += 1,
+            Some(Received::Event(_)) => self.count(|tally| &tally.received, 1),
             Some(Received::Missed(missed)) => {
-                self.counts.missed += missed;
+                self.count(|tally| &tally.missed, missed);
                 if self.slow == Slow::Disconnect {
                     let ended = Ended::TooSlow { missed };
                     self.ended = Some(ended);
@@ -267,7 +323,7 @@ impl Subscription {
         let begun = Instant::now();
         loop {
             // Whoever changes what there is after this look is seen by the sleep.
-            let seen = self.waker.changes();
+            let seen = self.remote.waker.changes();
             if let Some(received) = self.try_next()? {
                 return Ok(Some(received));
             }
@@ -276,20 +332,20 @@ impl Subscription {
                 return Ok(None);
             }
             let bells = self.inlets.iter().map(Inlet::bell).collect();
-            self.waker.sleep(seen, bells, left);
+            self.remote.waker.sleep(seen, bells, left);
         }
     }
 
     /// What was given and lost so far.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
-        self.counts
+    pub fn counts(&self) -> Counts {
+        self.remote.counts()
     }
 
     /// The text of a name in an event.
     #[must_use]
     pub fn name(&self, id: NameId) -> Option<Arc<str>> {
-        self.names.name(id)
+        self.remote.name(id)
     }
 
     fn next_latest(&mut self) -> Option<Received> {
@@ -297,7 +353,7 @@ impl Subscription {
             self.turn = (self.turn + 1) % self.inlets.len();
             let Some(Inlet::Latest(latest)) = self.inlets.get_mut(self.turn) else { continue };
             if let Some(latest) = latest.take() {
-                self.counts.replaced += latest.replaced;
+                self.count(|tally| &tally.replaced, latest.replaced);
                 return events::decode(&latest.record).map(Received::Event);
             }
         }
@@ -342,13 +398,14 @@ impl Subscribers {
         threads: usize,
         names: Arc<Names>,
         waker: Arc<Waker>,
-    ) -> (Subscription, Vec<Outlet>) {
+    ) -> Result<(Subscription, Vec<Outlet>), TryReserveError> {
         let (sender, arrivals) = unbounded();
-        let outlets = (0..threads).filter_map(|_| connect(interest, &sender)).collect();
+        let outlets = (0..threads).filter_map(|_| connect(interest, &sender).transpose());
+        let outlets = outlets.collect::<Result<_, _>>()?;
         let here = Arc::new(());
         self.all.retain(|(.., here)| here.strong_count() > 0);
         self.all.push((interest.clone(), sender, Arc::downgrade(&here)));
-        (Subscription::new(interest.slow, arrivals, names, waker, here), outlets)
+        Ok((Subscription::new(interest.slow, arrivals, names, waker, here), outlets))
     }
 
     #[cfg(test)]
@@ -357,20 +414,15 @@ impl Subscribers {
     }
 
     /// The outlets of a thread that starts.
-    pub fn outlets(&mut self) -> Vec<Outlet> {
-        let mut outlets = Vec::new();
-        self.all.retain(|(interest, sender, _)| {
-            let outlet = connect(interest, sender);
-            let is_there = outlet.is_some();
-            outlets.extend(outlet);
-            is_there
-        });
-        outlets
+    pub fn outlets(&mut self) -> Result<Vec<Outlet>, TryReserveError> {
+        self.all.retain(|(.., here)| here.strong_count() > 0);
+        let all = self.all.iter();
+        all.filter_map(|(interest, sender, _)| connect(interest, sender).transpose()).collect()
     }
 }
 
 /// A thread's end, if the receiver is still there to take the other.
-fn connect(interest: &Interest, sender: &Sender<Inlet>) -> Option<Outlet> {
-    let (outlet, inlet) = interest.connect();
-    sender.send(inlet).is_ok().then_some(outlet)
+fn connect(interest: &Interest, sender: &Sender<Inlet>) -> Result<Option<Outlet>, TryReserveError> {
+    let (outlet, inlet) = interest.connect()?;
+    Ok(sender.send(inlet).is_ok().then_some(outlet))
 }

@@ -240,7 +240,12 @@ fn receivers_that_sleep_learn_at_once_that_a_thread_never_began() {
     let (commands, receiver) = bounded(8);
     let mut subscription = engine.subscribe(&Interest::in_topics([Topic::Trades])).unwrap();
     let mut writer = engine.writer(0, receiver);
-    engine.subscribers.outlets().into_iter().for_each(|outlet| writer.books.outlets.add(outlet));
+    engine
+        .subscribers
+        .outlets()
+        .unwrap()
+        .into_iter()
+        .for_each(|outlet| writer.books.outlets.add(outlet));
     let opening = || {
         std::thread::sleep(Duration::from_millis(300));
         Err("no sockets".to_owned())

@@ -210,7 +210,7 @@ impl Writer {
             }
             Command::Latency(empty, answer) => {
                 if let Some(recorder) = &mut self.books.recorder {
-                    // Whoever asked may have gone.
+                    // Whoever asked may have gone, and with it what was recorded before.
                     let _ = answer.try_send(recorder.exchange(empty));
                 }
             }
@@ -285,7 +285,7 @@ impl Writer {
                 let instrument = self.books.outlets.instrument(&name);
                 match self.published(&report, name.into()) {
                     Ok((mut publication, listed)) => {
-                        let full = self.books.outlets.id(&listed.info().full_name());
+                        let full = self.books.outlets.id(&listed.full_name());
                         publication.names = instrument.map(|instrument| (instrument, full));
                         publication.tell(&mut self.books.outlets);
                         slot = Slot::Published(Box::new(publication));
