@@ -8,6 +8,10 @@
 # --libdir DIR      default: PREFIX/lib
 # --includedir DIR  default: PREFIX/include
 # --built DIR       takes the libraries from DIR and builds nothing
+#
+# Programs find the library if LIBDIR is one of the loader's folders (/etc/ld.so.conf) and ldconfig ran
+# since: done here for root, without DESTDIR. In other folders: -Wl,-rpath,LIBDIR or LD_LIBRARY_PATH.
+#
 # DESTDIR=DIR       everything goes below DIR, and is used without it: for packages
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -45,8 +49,12 @@ for dir in "$prefix" "$libdir" "$includedir"; do
 done
 
 version="$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)"
-# What programs record: it changes when the interface breaks. Set by build.rs.
-readonly soname=libgapless.so.0
+# What programs record: it changes when the interface may break. Set by build.rs.
+case "$version" in
+    0.*) interface="${version%.*}" ;;
+    *) interface="${version%%.*}" ;;
+esac
+readonly soname="libgapless.so.$interface"
 
 if [ -z "$built" ]; then
     (cd "$root" && cargo build --locked --release -p gapless-c)
@@ -79,4 +87,7 @@ put 644 "$here/include/gapless.hpp" "$includedir/gapless.hpp"
 fill gapless.pc.in "$libdir/pkgconfig/gapless.pc"
 fill gapless-config.cmake.in "$libdir/cmake/gapless/gapless-config.cmake"
 fill gapless-config-version.cmake.in "$libdir/cmake/gapless/gapless-config-version.cmake"
+if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ] && ldconfig -N -X -v 2>/dev/null | grep -q "^$libdir:"; then
+    ldconfig || echo "install.sh: ldconfig failed: programs may not find $soname" >&2
+fi
 echo "gapless $version is installed in ${DESTDIR:-}$libdir and ${DESTDIR:-}$includedir"

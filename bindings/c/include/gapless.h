@@ -6,7 +6,8 @@
  * length and needs no zero at its end; GAPLESS_TEXT() gives both of a literal. Every function but
  * those that say otherwise may be called from any thread at any time; none unwinds into its caller.
  * Handles are numbers: a handle that was freed or never given out is answered with
- * GAPLESS_STATUS_INVALID_HANDLE.
+ * GAPLESS_STATUS_INVALID_HANDLE. At most 4096 threads that live may have called functions that take
+ * or give one; a further one is answered with GAPLESS_STATUS_INTERNAL.
  */
 
 #ifndef GAPLESS_H
@@ -22,6 +23,11 @@
  Bytes that hold any decimal number with its sign, its point and a zero at its end.
  */
 #define GAPLESS_DECIMAL_BYTES 24
+
+/*
+ The number of the interface that this header describes: another one may have other structs.
+ */
+#define GAPLESS_ABI_VERSION 1
 
 /*
  Looks all the time: answers within some 100 ns, costs a core.
@@ -851,6 +857,12 @@ extern "C" {
 const char *gapless_version(void);
 
 /*
+ GAPLESS_ABI_VERSION of the library that is loaded: for who loads it by hand, as its file's name
+ (SONAME) has kept other programs from one with another number.
+ */
+uint32_t gapless_abi_version(void);
+
+/*
  The name of a status, like "GAPLESS_STATUS_NOT_LIVE". Static; never null.
  */
 const char *gapless_status_name(int32_t status);
@@ -905,12 +917,16 @@ enum gapless_status gapless_engine_build(const char *config,
 enum gapless_status gapless_engine_join(struct gapless_engine engine);
 
 /*
- Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on.
+ Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on. A thread that
+ waits for bytes of standard input or another pipe is waited for until they come or it is closed;
+ so do gapless_engine_restart() and gapless_engine_free(), and after many calls
+ gapless_engine_add(), _remove(), _subscribe() and _measure().
  */
 enum gapless_status gapless_engine_stop(struct gapless_engine engine);
 
 /*
- Stops the engine and frees it. Its readers stay valid.
+ Stops the engine, as gapless_engine_stop(), and frees it; while another call uses it, that call
+ does so at its end and this one returns at once. Its readers stay valid.
  */
 enum gapless_status gapless_engine_free(struct gapless_engine engine);
 
@@ -936,7 +952,8 @@ enum gapless_status gapless_engine_remove(struct gapless_engine engine,
 
 /*
  Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within
- `wait_ns`. `*reader` is the caller's, to be freed once.
+ `wait_ns`. `*reader` is the caller's, to be freed once. Other threads may do anything with the
+ engine meanwhile: the wait also ends when one of them stops or frees it.
  */
 enum gapless_status gapless_engine_book(struct gapless_engine engine,
                                         const char *name,
@@ -950,14 +967,15 @@ enum gapless_status gapless_engine_book(struct gapless_engine engine,
 enum gapless_status gapless_engine_book_count(struct gapless_engine engine, size_t *count);
 
 /*
- Copies the name of the book at `index`, in the order of their names, into `buffer` and writes
- its length to `length`; no zero is added. It means this one book whatever else appears.
+ Copies the names of all books that are published at this moment into `buffer`, in their order,
+ each ended by a zero, and writes to `length` how many bytes they are. A name means this one book
+ whatever else appears. GAPLESS_STATUS_TOO_SMALL if they do not fit: `length` says what is needed
+ at this moment.
  */
-enum gapless_status gapless_engine_book_name(struct gapless_engine engine,
-                                             size_t index,
-                                             char *buffer,
-                                             size_t capacity,
-                                             size_t *length);
+enum gapless_status gapless_engine_book_names(struct gapless_engine engine,
+                                              char *buffer,
+                                              size_t capacity,
+                                              size_t *length);
 
 /*
  Makes another reader of the same book. `*clone` is the caller's, to be freed once.
@@ -1116,7 +1134,8 @@ enum gapless_status gapless_regions_list(const char *folder,
  Makes a reader of a book that an engine publishes in shared memory: `[ENGINE/]NAME[@CHANNEL]` in
  a folder (empty: /dev/shm), where NAME is `VENUE[.MARKET]:SYMBOL` or the symbol alone. It is a
  reader like those of gapless_engine_book(), read-only, and says GAPLESS_STATE_STALE once the
- writer has ended, however it ended. A writer that comes again has a new publication: attach
+ writer has ended, however it ended. (If another program of the same user makes the file shorter,
+ which gapless never does, the system ends processes that read it, by SIGBUS.) A writer that comes again has a new publication: attach
  again. `*reader` is the caller's, to be freed once.
 
  GAPLESS_STATUS_NO_SUCH_BOOK, GAPLESS_STATUS_AMBIGUOUS_BOOK, or GAPLESS_STATUS_SHARED_MEMORY.
@@ -1140,7 +1159,8 @@ enum gapless_status gapless_regions_sweep(const char *folder,
 
  `topics` has the bit `1 << gapless_topic` of each topic that is wanted. `names` are those of the
  instruments that are wanted, one a line; empty: all. `capacity` is how many events may wait of
- each thread of the engine, 0: 8192. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
+ each thread of the engine, at most 1048576, 0: 8192; of each thread they take up to 256 bytes
+ each at once, and GAPLESS_STATUS_ENGINE says that there is no such memory. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
  that is too slow; the engine never waits for it. `*events` is the caller's, to be freed once; it
  outlives the engine.
  */
@@ -1195,7 +1215,8 @@ enum gapless_status gapless_events_counts(struct gapless_events events,
                                           struct gapless_event_counts *counts);
 
 /*
- Ends the subscription and frees it.
+ Ends the subscription and frees it. Calls that wait for its next event end at once, with
+ GAPLESS_STATUS_ENDED.
  */
 enum gapless_status gapless_events_free(struct gapless_events events);
 

@@ -1,8 +1,10 @@
 // C++17 over gapless.h: handles that free themselves, errors as exceptions. Header only.
 //
-// Objects may be used from any thread; a Changes or a Replica gives its turns to one thread at a
-// time. What is not an error of the program is no exception: while a book is not live, or a writer
-// is in the way, top() and depth() are empty, and state() says why.
+// Objects may be used from any thread, an Engine, a Reader and a Latency by many at once; Changes, a
+// Replica and Events by one at a time, and assigned to or moved from by one that is alone. What is
+// not an error of the program is no exception: while a book is not live, or a writer is in the way,
+// top() and depth() are empty, and state() says why. An object that was moved from may be destroyed
+// and assigned to; anything else is an Error with GAPLESS_STATUS_INVALID_HANDLE.
 #ifndef GAPLESS_HPP
 #define GAPLESS_HPP
 
@@ -44,15 +46,14 @@ private:
 
 namespace detail {
 
-/// Asks for a text twice: for its length, then for itself.
-template <class Ask> std::string text(Ask ask) {
-    std::string found;
+/// Asks for a text until it fits: for its length, then for itself.
+template <class Ask> gapless_status ask_text(Ask ask, std::string &found) {
     std::size_t length = 0;
     for (;;) {
         gapless_status status = ask(found.empty() ? nullptr : &found[0], found.size(), &length);
-        if (status == GAPLESS_STATUS_OK || length <= found.size()) {
+        if (status != GAPLESS_STATUS_TOO_SMALL) {
             found.resize(status == GAPLESS_STATUS_OK ? length : 0);
-            return found;
+            return status;
         }
         found.resize(length);
     }
@@ -60,9 +61,15 @@ template <class Ask> std::string text(Ask ask) {
 
 inline void check(gapless_status status) {
     if (status == GAPLESS_STATUS_OK) return;
-    std::string words = gapless_status_name(status);
-    std::string more = text(gapless_last_error);
+    std::string words = gapless_status_name(status), more;
+    ask_text(gapless_last_error, more);
     throw Error(status, more.empty() ? words : words + ": " + more);
+}
+
+template <class Ask> std::string text(Ask ask) {
+    std::string found;
+    check(ask_text(ask, found));
+    return found;
 }
 
 /// Whether a book answered; throws what is an error of the program.
@@ -123,6 +130,23 @@ struct Depth {
     std::vector<gapless_level> bids, asks;
 };
 
+namespace detail {
+
+/// Copies levels with their standing; false if the book did not answer: then it has no levels.
+template <class Copy>
+bool copied(Depth &into, std::size_t bids, std::size_t asks, Copy copy) {
+    gapless_depth depth{};
+    into.bids.resize(bids);
+    into.asks.resize(asks);
+    bool is_there = answered(copy(into.bids.data(), bids, into.asks.data(), asks, &depth));
+    into.bids.resize(depth.bids);
+    into.asks.resize(depth.asks);
+    if (is_there) into.standing = depth.standing;
+    return is_there;
+}
+
+}  // namespace detail
+
 /// What one publication changed; size 0: gone.
 struct Change {
     gapless_change_kind kind = GAPLESS_CHANGE_KIND_DELTA;
@@ -145,35 +169,36 @@ class Changes {
 public:
     explicit Changes(gapless_changes changes) noexcept : changes_(changes) {}
 
-    /// Looks for the next change and copies it, into an old one whose memory is used again.
+    /// Looks for the next change and copies it, into an old one whose memory is used again. If there
+    /// is none, that has no levels.
     Next read(Change &into) {
         gapless_change change{};
+        gapless_status status;
         for (;;) {
-            into.bids.resize(into.bids.capacity());
-            into.asks.resize(into.asks.capacity());
-            gapless_status status =
-                gapless_changes_read(changes_.get(), into.bids.data(), into.bids.size(),
-                                     into.asks.data(), into.asks.size(), &change);
-            if (status == GAPLESS_STATUS_NOTHING_NEW) return Next::nothing_new;
-            if (status == GAPLESS_STATUS_LAPPED) return Next::lapped;
-            if (status == GAPLESS_STATUS_TOO_SMALL) {
-                into.bids.reserve(change.bids);
-                into.asks.reserve(change.asks);
-                continue;
-            }
-            detail::check(status);
-            into.bids.resize(change.bids);
-            into.asks.resize(change.asks);
-            into.kind = static_cast<gapless_change_kind>(change.kind);
-            into.standing = change.standing;
-            return Next::change;
+            status = gapless_changes_read(changes_.get(), bids_.data(), bids_.size(), asks_.data(),
+                                          asks_.size(), &change);
+            if (status != GAPLESS_STATUS_TOO_SMALL) break;
+            bids_.resize(std::max(bids_.size(), change.bids));
+            asks_.resize(std::max(asks_.size(), change.asks));
         }
+        into.bids.clear();
+        into.asks.clear();
+        if (status == GAPLESS_STATUS_NOTHING_NEW) return Next::nothing_new;
+        if (status == GAPLESS_STATUS_LAPPED) return Next::lapped;
+        detail::check(status);
+        into.bids.assign(bids_.data(), bids_.data() + change.bids);
+        into.asks.assign(asks_.data(), asks_.data() + change.asks);
+        into.kind = static_cast<gapless_change_kind>(change.kind);
+        into.standing = change.standing;
+        return Next::change;
     }
 
     gapless_changes handle() const noexcept { return changes_.get(); }
 
 private:
     detail::Handle<gapless_changes, gapless_changes_free> changes_;
+    /// As large as the largest change so far: what is read was not written twice.
+    std::vector<gapless_level> bids_, asks_;
 };
 
 /// A copy of one whole book, brought up to date when asked.
@@ -188,25 +213,39 @@ public:
     }
 
     /// The whole book as of the last refresh that succeeded, if it is live.
-    std::optional<Depth> depth() const {
-        Depth found;
-        gapless_depth depth{};
-        found.bids.resize(bids_);
-        found.asks.resize(asks_);
-        if (!detail::answered(gapless_replica_depth(replica_.get(), found.bids.data(), bids_,
-                                                    found.asks.data(), asks_, &depth)))
-            return std::nullopt;
-        found.bids.resize(depth.bids);
-        found.asks.resize(depth.asks);
-        found.standing = depth.standing;
-        return found;
+    std::optional<Depth> depth() const { return copy(gapless_replica_depth); }
+
+    /// The whole book as of the last refresh that succeeded, whatever its state.
+    std::optional<Depth> last_known_depth() const {
+        return copy(gapless_replica_last_known_depth);
     }
 
     gapless_replica handle() const noexcept { return replica_.get(); }
 
 private:
+    using Copy = gapless_status (*)(gapless_replica, gapless_level *, std::size_t, gapless_level *,
+                                    std::size_t, gapless_depth *);
+
+    std::optional<Depth> copy(Copy from) const {
+        Depth found;
+        bool is_there = detail::copied(
+            found, bids_, asks_, [&](auto... into) { return from(replica_.get(), into...); });
+        if (!is_there) return std::nullopt;
+        return found;
+    }
+
     detail::Handle<gapless_replica, gapless_replica_free> replica_;
     std::size_t bids_ = 0, asks_ = 0;
+};
+
+/// How to wait for the next publication.
+enum class Wait : std::uint32_t {
+    /// Looks all the time: answers within some 100 ns, costs a core.
+    spin = GAPLESS_WAIT_SPIN,
+    /// Lets other threads run between looks.
+    yield = GAPLESS_WAIT_YIELD,
+    /// Sleeps between looks.
+    sleep = GAPLESS_WAIT_SLEEP,
 };
 
 /// Reads one book; stays valid after its engine has gone.
@@ -240,15 +279,26 @@ public:
 
     /// As depth(), into an old answer whose memory is used again.
     bool depth_into(Depth &into, std::size_t n) const {
-        gapless_depth depth;
-        into.bids.resize(n);
-        into.asks.resize(n);
-        bool live = detail::answered(
-            gapless_reader_depth(handle(), into.bids.data(), n, into.asks.data(), n, &depth));
-        into.bids.resize(live ? depth.bids : 0);
-        into.asks.resize(live ? depth.asks : 0);
-        if (live) into.standing = depth.standing;
-        return live;
+        return detail::copied(
+            into, n, n, [this](auto... to) { return gapless_reader_depth(handle(), to...); });
+    }
+
+    /// As top(), as last published, whatever the state in it; empty only while a writer is in the
+    /// way. A writer that died does not show there: state() tells.
+    std::optional<gapless_top> last_known_top() const {
+        gapless_top top;
+        if (!detail::answered(gapless_reader_last_known_top(handle(), &top))) return std::nullopt;
+        return top;
+    }
+
+    /// As depth(), as last published, whatever the state in it.
+    std::optional<Depth> last_known_depth(std::size_t n) const {
+        Depth found;
+        bool is_there = detail::copied(found, n, n, [this](auto... to) {
+            return gapless_reader_last_known_depth(handle(), to...);
+        });
+        if (!is_there) return std::nullopt;
+        return found;
     }
 
 #ifdef GAPLESS_HAS_SPAN
@@ -273,15 +323,22 @@ public:
     }
 
     /// Waits until something else was published than when the version was `seen` (0 at first), and
-    /// says the version now; empty if nothing was within the time. Looks every `interval`; 0: all
-    /// the time.
+    /// says the version now; empty if nothing was within the time. Sleeps for `interval` between
+    /// two looks.
     std::optional<std::uint64_t>
     wait(std::uint64_t seen, std::chrono::nanoseconds at_most,
          std::chrono::nanoseconds interval = std::chrono::milliseconds(1)) const {
+        return wait(seen, at_most, Wait::sleep, interval);
+    }
+
+    /// As above, in another way; `interval` counts for Wait::sleep.
+    std::optional<std::uint64_t>
+    wait(std::uint64_t seen, std::chrono::nanoseconds at_most, Wait how,
+         std::chrono::nanoseconds interval = std::chrono::milliseconds(1)) const {
         std::uint64_t version = 0;
-        std::uint32_t how = interval.count() > 0 ? GAPLESS_WAIT_SLEEP : GAPLESS_WAIT_SPIN;
-        gapless_status status = gapless_reader_wait(handle(), seen, how, detail::ns(interval),
-                                                    detail::ns(at_most), &version);
+        gapless_status status =
+            gapless_reader_wait(handle(), seen, static_cast<std::uint32_t>(how),
+                                detail::ns(interval), detail::ns(at_most), &version);
         if (status == GAPLESS_STATUS_TIMED_OUT) return std::nullopt;
         detail::check(status);
         return version;
@@ -336,15 +393,16 @@ public:
     /// what it throws leaves here. It may use this object.
     template <class F> void run(F &&each, std::chrono::nanoseconds at_most) {
         struct Call {
-            std::remove_reference_t<F> &each;
+            std::remove_reference_t<F> &function;
             std::exception_ptr thrown;
         } call{each, nullptr};
+        // Nothing may unwind through what calls it: an exception waits until that has returned.
         auto one = [](const gapless_event *event, void *user) -> std::int32_t {
-            Call &call = *static_cast<Call *>(user);
+            Call &to = *static_cast<Call *>(user);
             try {
-                return call.each(*event) ? 0 : 1;
+                return to.function(*event) ? 0 : 1;
             } catch (...) {
-                call.thrown = std::current_exception();
+                to.thrown = std::current_exception();
                 return 1;
             }
         };
@@ -467,17 +525,15 @@ public:
         return Reader(reader);
     }
 
-    /// Names that each mean one book.
+    /// Names that each mean one book, of one moment, in their order.
     std::vector<std::string> books() const {
-        std::size_t count = 0;
-        detail::check(gapless_engine_book_count(engine_.get(), &count));
+        const std::string text =
+            detail::text([this](char *into, std::size_t room, std::size_t *length) {
+                return gapless_engine_book_names(engine_.get(), into, room, length);
+            });
         std::vector<std::string> names;
-        for (std::size_t at = 0; at < count; ++at) {
-            auto name = [&](char *into, std::size_t room, std::size_t *length) {
-                return gapless_engine_book_name(engine_.get(), at, into, room, length);
-            };
-            names.push_back(detail::text(name));
-        }
+        for (std::size_t from = 0; from < text.size(); from += names.back().size() + 1)
+            names.emplace_back(text.c_str() + from);
         return names;
     }
 

@@ -46,6 +46,32 @@ pub(crate) fn call(body: impl FnOnce() -> Result<(), Failure>) -> gapless_status
     }
 }
 
+/// As [`call`], of a function that writes one answer; nothing is done if it cannot be written.
+#[inline]
+pub(crate) fn answer<T: Copy>(
+    place: *mut T,
+    value: impl FnOnce() -> Result<T, Failure>,
+) -> gapless_status {
+    call(|| {
+        let place = Place::of(place)?;
+        place.put(value()?);
+        Ok(())
+    })
+}
+
+/// As [`answer`], of a text and its length.
+pub(crate) fn say<T: AsRef<str>>(
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    text: impl FnOnce() -> Result<T, Failure>,
+) -> gapless_status {
+    call(|| {
+        let room = TextRoom::of(buffer, capacity, length)?;
+        room.put(text()?.as_ref())
+    })
+}
+
 /// As [`call`], of a function that leaves the last failure as it is.
 pub(crate) fn ask(body: impl FnOnce() -> Result<(), Failure>) -> gapless_status {
     match catch_unwind(AssertUnwindSafe(body)) {

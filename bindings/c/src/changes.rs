@@ -28,14 +28,13 @@ pub extern "C" fn gapless_reader_changes(
     reader: gapless_reader,
     changes: *mut gapless_changes,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(changes)?;
+    handles::made(changes, || {
         let changes = handles::with(reader, |reader| {
             let has_log = reader.publication().config().ring > 0;
             if has_log { Ok(reader.changes()) } else { Err(gapless_status::NotPublished.into()) }
         })?;
         let follower = Follower { changes, record: ChangeSet::default(), is_pending: false };
-        handles::give(place, Box::new(Mutex::new(follower)))
+        Ok(Box::new(Mutex::new(follower)))
     })
 }
 

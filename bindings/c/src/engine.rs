@@ -1,11 +1,11 @@
 //! Engines: sources in, books that any thread may read.
 #![allow(non_camel_case_types)] // These are C's names.
 
-use crate::boundary::{self, Failure, Place, TextRoom};
+use crate::boundary::{self, Failure};
 use crate::handles;
 use crate::types::{gapless_engine, gapless_reader, gapless_status};
 use gapless::config::{self, ConfigError};
-use gapless::engine::{BookInfo, Builder};
+use gapless::engine::Builder;
 use gapless::{Engine, EngineError};
 use std::ffi::c_char;
 use std::sync::RwLock;
@@ -47,7 +47,10 @@ pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status 
     })
 }
 
-/// Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on.
+/// Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on. A thread that
+/// waits for bytes of standard input or another pipe is waited for until they come or it is closed;
+/// so do gapless_engine_restart() and gapless_engine_free(), and after many calls
+/// gapless_engine_add(), _remove(), _subscribe() and _measure().
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status {
     boundary::call(|| {
@@ -58,7 +61,8 @@ pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status 
     })
 }
 
-/// Stops the engine and frees it. Its readers stay valid.
+/// Stops the engine, as gapless_engine_stop(), and frees it; while another call uses it, that call
+/// does so at its end and this one returns at once. Its readers stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_free(engine: gapless_engine) -> gapless_status {
     boundary::call(|| handles::free(engine))
@@ -106,7 +110,8 @@ pub extern "C" fn gapless_engine_remove(
 }
 
 /// Makes a reader of a book, `VENUE[.MARKET]:SYMBOL`, that has appeared or appears within
-/// `wait_ns`. `*reader` is the caller's, to be freed once.
+/// `wait_ns`. `*reader` is the caller's, to be freed once. Other threads may do anything with the
+/// engine meanwhile: the wait also ends when one of them stops or frees it.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_book(
     engine: gapless_engine,
@@ -115,13 +120,11 @@ pub extern "C" fn gapless_engine_book(
     wait_ns: u64,
     reader: *mut gapless_reader,
 ) -> gapless_status {
-    boundary::call(|| {
-        let reader = Place::of(reader)?;
+    handles::made(reader, || {
         let name = boundary::text(name, name_length)?;
-        let wait = Duration::from_nanos(wait_ns);
-        let found =
-            handles::with_engine(engine, |engine| engine.wait_for(&name, wait).map_err(failure))?;
-        handles::give(reader, found)
+        let at_most = Duration::from_nanos(wait_ns);
+        let wait = handles::with_engine(engine, |engine| Ok(engine.waiting_for(&name, at_most)))?;
+        wait().map_err(failure)
     })
 }
 
@@ -131,29 +134,24 @@ pub extern "C" fn gapless_engine_book_count(
     engine: gapless_engine,
     count: *mut usize,
 ) -> gapless_status {
-    boundary::call(|| {
-        let count = Place::of(count)?;
-        count.put(handles::with_engine(engine, |engine| Ok(engine.books().len()))?);
-        Ok(())
-    })
+    boundary::answer(count, || handles::with_engine(engine, |engine| Ok(engine.book_names().len())))
 }
 
-/// Copies the name of the book at `index`, in the order of their names, into `buffer` and writes
-/// its length to `length`; no zero is added. It means this one book whatever else appears.
+/// Copies the names of all books that are published at this moment into `buffer`, in their order,
+/// each ended by a zero, and writes to `length` how many bytes they are. A name means this one book
+/// whatever else appears. GAPLESS_STATUS_TOO_SMALL if they do not fit: `length` says what is needed
+/// at this moment.
 #[unsafe(no_mangle)]
-pub extern "C" fn gapless_engine_book_name(
+pub extern "C" fn gapless_engine_book_names(
     engine: gapless_engine,
-    index: usize,
     buffer: *mut c_char,
     capacity: usize,
     length: *mut usize,
 ) -> gapless_status {
-    boundary::call(|| {
-        let room = TextRoom::of(buffer, capacity, length)?;
-        let books = handles::with_engine(engine, |engine| Ok(engine.books()))?;
-        let mut names: Vec<_> = books.iter().map(BookInfo::full_name).collect();
+    boundary::say(buffer, capacity, length, || {
+        let mut names = handles::with_engine(engine, |engine| Ok(engine.book_names()))?;
         names.sort_unstable();
-        room.put(names.get(index).ok_or(gapless_status::NoSuchBook)?)
+        Ok(names.into_iter().map(|name| name + "\0").collect::<String>())
     })
 }
 
@@ -163,13 +161,12 @@ fn make(
     engine: *mut gapless_engine,
     begin: impl FnOnce(Builder) -> Result<Engine, Failure>,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(engine)?;
+    handles::made(engine, || {
         let text = boundary::text(config, config_length)?;
         let invalid =
             |error: ConfigError| Failure(gapless_status::InvalidConfig, error.to_string());
         let made = begin(config::read(&text).map_err(invalid)?)?;
-        handles::give(place, Box::new(RwLock::new(made)))
+        Ok(Box::new(RwLock::new(made)))
     })
 }
 

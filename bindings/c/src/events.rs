@@ -1,16 +1,16 @@
 //! Subscriptions: trades, liquidations, funding and states of books, polled or given to a function.
 #![allow(non_camel_case_types)] // These are C's names.
 
-use crate::boundary::{self, Failure, Place, TextRoom};
+use crate::boundary::{self, Failure};
 use crate::engine::failure;
 use crate::event::gapless_event;
 use crate::handles;
 use crate::types::{gapless_engine, gapless_event_counts, gapless_events, gapless_status};
-use gapless::engine::{CAPACITY, Ended, Interest, Received, Slow, Subscription};
+use gapless::engine::{CAPACITY, Ended, Interest, Received, Remote, Slow, Subscription};
 use gapless::events::{NameId, Topic};
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A receiver that is too slow loses the oldest events, and is told how many.
@@ -25,9 +25,23 @@ pub const GAPLESS_SLOW_DISCONNECT: u32 = 2;
 pub type gapless_event_callback =
     Option<extern "C-unwind" fn(event: *const gapless_event, user: *mut c_void) -> i32>;
 
+/// A subscription, and what may be asked of it while another thread waits in it.
+#[derive(Debug)]
+pub(crate) struct Events {
+    inbox: Mutex<Inbox>,
+    remote: Remote,
+}
+
+impl Events {
+    fn next(&self, at_most: Duration) -> Result<gapless_event, Failure> {
+        // A call that panicked left what it used as it was.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).next(at_most)
+    }
+}
+
 /// A subscription, and what it has lost since its last event.
 #[derive(Debug)]
-pub(crate) struct Inbox {
+struct Inbox {
     subscription: Subscription,
     missed: u64,
 }
@@ -58,7 +72,8 @@ impl Inbox {
 ///
 /// `topics` has the bit `1 << gapless_topic` of each topic that is wanted. `names` are those of the
 /// instruments that are wanted, one a line; empty: all. `capacity` is how many events may wait of
-/// each thread of the engine, 0: 8192. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
+/// each thread of the engine, at most 1048576, 0: 8192; of each thread they take up to 256 bytes
+/// each at once, and GAPLESS_STATUS_ENGINE says that there is no such memory. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
 /// that is too slow; the engine never waits for it. `*events` is the caller's, to be freed once; it
 /// outlives the engine.
 #[unsafe(no_mangle)]
@@ -71,8 +86,7 @@ pub extern "C" fn gapless_engine_subscribe(
     slow: u32,
     events: *mut gapless_events,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(events)?;
+    handles::made(events, || {
         let names = boundary::text(names, names_length)?;
         let wanted = Topic::ALL.into_iter().filter(|topic| topics >> (*topic as u8) & 1 == 1);
         if topics == 0 || topics >> Topic::ALL.len() != 0 {
@@ -93,7 +107,9 @@ pub extern "C" fn gapless_engine_subscribe(
         let subscription = handles::with_engine_alone(engine, |engine| {
             engine.subscribe(&interest).map_err(failure)
         })?;
-        handles::give(place, Box::new(Mutex::new(Inbox { subscription, missed: 0 })))
+        let remote = subscription.remote();
+        let inbox = Mutex::new(Inbox { subscription, missed: 0 });
+        Ok(Box::new(Events { inbox, remote }))
     })
 }
 
@@ -109,12 +125,8 @@ pub extern "C" fn gapless_events_next(
     at_most_ns: u64,
     event: *mut gapless_event,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(event)?;
-        let at_most = Duration::from_nanos(at_most_ns);
-        place.put(handles::alone(events, |inbox| inbox.next(at_most))?);
-        Ok(())
-    })
+    let at_most = Duration::from_nanos(at_most_ns);
+    boundary::answer(event, || handles::with(events, |events| events.next(at_most)))
 }
 
 /// Calls a function with each event, on this thread, until it answers another number than 0
@@ -134,7 +146,7 @@ pub extern "C" fn gapless_events_run(
         let at_most = Duration::from_nanos(at_most_ns);
         loop {
             // Not within the handle's guard: what is called may use the handle, or free it.
-            let event = handles::alone(events, |inbox| inbox.next(at_most))?;
+            let event = handles::with(events, |events| events.next(at_most))?;
             let answer = catch_unwind(AssertUnwindSafe(|| callback(&raw const event, user)));
             match answer {
                 Ok(0) => {}
@@ -161,12 +173,10 @@ pub extern "C" fn gapless_events_name(
     capacity: usize,
     length: *mut usize,
 ) -> gapless_status {
-    boundary::call(|| {
-        let room = TextRoom::of(buffer, capacity, length)?;
-        let name = handles::alone(events, |inbox| {
-            Ok(inbox.subscription.name(NameId(number)).ok_or(gapless_status::NoSuchBook)?)
-        })?;
-        room.put(&name)
+    boundary::say(buffer, capacity, length, || {
+        handles::with(events, |events| {
+            Ok(events.remote.name(NameId(number)).ok_or(gapless_status::NoSuchBook)?)
+        })
     })
 }
 
@@ -176,17 +186,22 @@ pub extern "C" fn gapless_events_counts(
     events: gapless_events,
     counts: *mut gapless_event_counts,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(counts)?;
-        let counts = handles::alone(events, |inbox| Ok(inbox.subscription.counts()))?;
+    boundary::answer(counts, || {
+        let counts = handles::with(events, |events| Ok(events.remote.counts()))?;
         let (received, missed, replaced) = (counts.received, counts.missed, counts.replaced);
-        place.put(gapless_event_counts { received, missed, replaced });
-        Ok(())
+        Ok(gapless_event_counts { received, missed, replaced })
     })
 }
 
-/// Ends the subscription and frees it.
+/// Ends the subscription and frees it. Calls that wait for its next event end at once, with
+/// GAPLESS_STATUS_ENDED.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_events_free(events: gapless_events) -> gapless_status {
-    boundary::call(|| handles::free(events))
+    boundary::call(|| {
+        handles::with(events, |events| {
+            events.remote.end();
+            Ok(())
+        })?;
+        handles::free(events)
+    })
 }

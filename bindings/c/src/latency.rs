@@ -1,7 +1,7 @@
 //! How long each stage of an engine's messages takes.
 #![allow(non_camel_case_types)] // These are C's names.
 
-use crate::boundary::{self, Failure, Place, TextRoom};
+use crate::boundary::{self, Failure};
 use crate::handles;
 use crate::types::{gapless_engine, gapless_status};
 use gapless::latency::{Leg, Records, Report};
@@ -86,13 +86,11 @@ pub extern "C" fn gapless_engine_latency(
     engine: gapless_engine,
     latency: *mut gapless_latency,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(latency)?;
-        let records = handles::with_engine_alone(engine, |engine| {
+    handles::made(latency, || {
+        handles::with_engine_alone(engine, |engine| {
             let records = engine.latency().ok_or(gapless_status::NotMeasured)?;
             Ok(Box::new(records.clone()))
-        })?;
-        handles::give(place, records)
+        })
     })
 }
 
@@ -103,12 +101,11 @@ pub extern "C" fn gapless_latency_times(
     stage: u32,
     times: *mut gapless_times,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(times)?;
+    boundary::answer(times, || {
         handles::with(latency, |records| {
             let stage = Stage::of(stage)?;
             let at = |quantile| stage.value_at_quantile(records, quantile);
-            place.put(gapless_times {
+            Ok(gapless_times {
                 count: stage.count(records),
                 negative: stage.negative(records),
                 p50_ns: at(0.5),
@@ -116,8 +113,7 @@ pub extern "C" fn gapless_latency_times(
                 p99_ns: at(0.99),
                 p999_ns: at(0.999),
                 max_ns: at(1.0),
-            });
-            Ok(())
+            })
         })
     })
 }
@@ -130,15 +126,13 @@ pub extern "C" fn gapless_latency_quantile(
     quantile: f64,
     time_ns: *mut i64,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(time_ns)?;
+    boundary::answer(time_ns, || {
         handles::with(latency, |records| {
             let stage = Stage::of(stage)?;
             if !(0.0..=1.0).contains(&quantile) {
                 return Err(gapless_status::InvalidArgument.into());
             }
-            place.put(stage.value_at_quantile(records, quantile));
-            Ok(())
+            Ok(stage.value_at_quantile(records, quantile))
         })
     })
 }
@@ -155,13 +149,12 @@ pub extern "C" fn gapless_latency_report(
     capacity: usize,
     length: *mut usize,
 ) -> gapless_status {
-    boundary::call(|| {
-        let room = TextRoom::of(buffer, capacity, length)?;
+    boundary::say(buffer, capacity, length, || {
         handles::with(latency, |records| {
             let report = Report::new(records);
             match form {
-                GAPLESS_REPORT_TABLE => room.put(&report.to_string()),
-                GAPLESS_REPORT_JSON => room.put(&report.json().to_string()),
+                GAPLESS_REPORT_TABLE => Ok(report.to_string()),
+                GAPLESS_REPORT_JSON => Ok(report.json().to_string()),
                 _ => Err(gapless_status::InvalidArgument.into()),
             }
         })

@@ -23,10 +23,7 @@ pub extern "C" fn gapless_reader_clone(
     reader: gapless_reader,
     clone: *mut gapless_reader,
 ) -> gapless_status {
-    boundary::call(|| {
-        let clone = Place::of(clone)?;
-        handles::give(clone, handles::with(reader, |reader| Ok(reader.clone()))?)
-    })
+    handles::made(clone, || handles::with(reader, |reader| Ok(reader.clone())))
 }
 
 /// Frees a reader.
@@ -42,10 +39,8 @@ pub extern "C" fn gapless_reader_top(
     reader: gapless_reader,
     top: *mut gapless_top,
 ) -> gapless_status {
-    boundary::call(|| {
-        let top = Place::of(top)?;
-        top.put(handles::with(reader, |r| Ok((&r.top().map_err(refused)?).into()))?);
-        Ok(())
+    boundary::answer(top, || {
+        handles::with(reader, |reader| Ok((&reader.top().map_err(refused)?).into()))
     })
 }
 
@@ -56,11 +51,8 @@ pub extern "C" fn gapless_reader_last_known_top(
     reader: gapless_reader,
     top: *mut gapless_top,
 ) -> gapless_status {
-    boundary::call(|| {
-        let top = Place::of(top)?;
-        let known = |r: &BookReader| Ok((&r.last_known_top().map_err(busy)?).into());
-        top.put(handles::with(reader, known)?);
-        Ok(())
+    boundary::answer(top, || {
+        handles::with(reader, |reader| Ok((&reader.last_known_top().map_err(busy)?).into()))
     })
 }
 
@@ -125,8 +117,7 @@ pub extern "C" fn gapless_reader_wait(
     at_most_ns: u64,
     version: *mut u64,
 ) -> gapless_status {
-    boundary::call(|| {
-        let version = Place::of(version)?;
+    boundary::answer(version, || {
         let how = match strategy {
             GAPLESS_WAIT_SPIN => Wait::Spin,
             GAPLESS_WAIT_YIELD => Wait::Yield,
@@ -136,8 +127,7 @@ pub extern "C" fn gapless_reader_wait(
         // Not within the handle's guard: whoever frees the reader need not wait.
         let reader = handles::with(reader, |reader| Ok(reader.clone()))?;
         let now = reader.wait(seen, how, Duration::from_nanos(at_most_ns));
-        version.put(now.ok_or(gapless_status::TimedOut)?);
-        Ok(())
+        Ok(now.ok_or(gapless_status::TimedOut)?)
     })
 }
 

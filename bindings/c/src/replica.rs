@@ -16,10 +16,8 @@ pub extern "C" fn gapless_reader_replica(
     reader: gapless_reader,
     replica: *mut gapless_replica,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(replica)?;
-        let replica = handles::with(reader, |reader| Ok(reader.replica()))?;
-        handles::give(place, Box::new(Mutex::new(replica)))
+    handles::made(replica, || {
+        handles::with(reader, |reader| Ok(Box::new(Mutex::new(reader.replica()))))
     })
 }
 

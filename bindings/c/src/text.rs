@@ -17,6 +17,16 @@ pub extern "C" fn gapless_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
+/// The number of the interface that this header describes: another one may have other structs.
+pub const GAPLESS_ABI_VERSION: u32 = 1;
+
+/// GAPLESS_ABI_VERSION of the library that is loaded: for who loads it by hand, as its file's name
+/// (SONAME) has kept other programs from one with another number.
+#[unsafe(no_mangle)]
+pub extern "C" fn gapless_abi_version() -> u32 {
+    GAPLESS_ABI_VERSION
+}
+
 /// The name of a status, like "GAPLESS_STATUS_NOT_LIVE". Static; never null.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_status_name(status: i32) -> *const c_char {
@@ -59,9 +69,8 @@ pub extern "C" fn gapless_reason_name(
     capacity: usize,
     length: *mut usize,
 ) -> gapless_status {
-    boundary::call(|| {
-        let room = TextRoom::of(buffer, capacity, length)?;
-        room.put(Reason::from_code(reason).ok_or(gapless_status::InvalidArgument)?.name())
+    boundary::say(buffer, capacity, length, || {
+        Ok(Reason::from_code(reason).ok_or(gapless_status::InvalidArgument)?.name())
     })
 }
 

@@ -1,7 +1,7 @@
 //! What traders ask of the best levels, exact in integers.
 #![allow(non_camel_case_types)] // These are C's names.
 
-use crate::boundary::{self, Place};
+use crate::boundary;
 use crate::types::{gapless_level, gapless_status};
 use gapless::book::event::Level;
 use gapless::book::publish::View;
@@ -17,14 +17,12 @@ pub extern "C" fn gapless_microprice(
     decimals: u8,
     microprice: *mut i64,
 ) -> gapless_status {
-    boundary::call(|| {
-        let place = Place::of(microprice)?;
+    boundary::answer(microprice, || {
         let level = |of: gapless_level| Level { price: of.price, qty: of.size };
         let view = View { bids: &[level(bid)], asks: &[level(ask)] };
         let has_both = bid.size > 0 && ask.size > 0 && decimals <= 6;
         let found = has_both.then(|| view.microprice(decimals)).flatten();
         let found = found.and_then(|price| i64::try_from(price).ok());
-        place.put(found.ok_or(gapless_status::InvalidArgument)?);
-        Ok(())
+        Ok(found.ok_or(gapless_status::InvalidArgument)?)
     })
 }

@@ -14,10 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use writer::{Folder, Writer};
 
-const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"];
 const LANGUAGES: [(&str, &str, &str); 2] = [("cc", "-std=c11", "c"), ("c++", "-std=c++17", "cpp")];
 /// As above, of later years: the headers have more in them.
 const LATER: [(&str, &str, &str); 2] = [("cc", "-std=c17", "c"), ("c++", "-std=c++20", "cpp")];
+
+/// A program of tests; the others are examples.
+const OBJECTS: &str = "objects";
+const SANITIZED: [&str; 3] = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 /// Those that this machine has a compiler for.
 fn languages() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
@@ -26,6 +30,13 @@ fn languages() -> impl Iterator<Item = (&'static str, &'static str, &'static str
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The name that programs record: before 1.0 each minor version is an interface of its own.
+fn soname() -> String {
+    let parts: Vec<_> = env!("CARGO_PKG_VERSION").split('.').collect();
+    let interface = if parts[0] == "0" { parts[..2].join(".") } else { parts[0].to_owned() };
+    format!("libgapless.so.{interface}")
 }
 
 fn samples() -> String {
@@ -94,7 +105,8 @@ impl Installed {
         let program = self.0.join(format!("{name}{standard}-{ending}{}", more.len()));
         let mut command = Command::new(compiler);
         command.arg(standard).args(WARNINGS).args(more).arg("-O1").arg("-o").arg(&program);
-        command.arg(here().join(format!("examples/{name}.{ending}")));
+        let folder = if name == OBJECTS { "tests" } else { "examples" };
+        command.arg(here().join(format!("{folder}/{name}.{ending}")));
         done(command.args(self.pkg_config(&["--cflags", "--libs"])));
         program
     }
@@ -178,7 +190,11 @@ fn examples_found_by_cmake_run_with_either_library() {
             let mut command = Command::new(&built);
             assert_eq!(done(command.current_dir(here().join("../.."))), first, "{built:?}");
             let needed = done(Command::new("readelf").arg("-d").arg(&built));
-            assert_eq!(needed.contains("[libgapless.so.0]"), library == "gapless", "{needed}");
+            assert_eq!(
+                needed.contains(&format!("[{}]", soname())),
+                library == "gapless",
+                "{needed}"
+            );
         }
     }
 }
@@ -189,19 +205,54 @@ fn examples_are_clean_under_asan_and_valgrind() {
         return;
     }
     let installed = Installed::new("clean");
-    let sample = config(&format!("{}okx.cap.zst", samples()));
+    let (sample, folder) = (config(&format!("{}okx.cap.zst", samples())), Folder::new());
+    let mut writer = Writer::new(
+        &folder,
+        &gapless::book::publish::Config { writer_silent_ns: i64::MAX, ..Default::default() },
+    );
+    writer.publish();
+    let shared = folder.text();
+    // With what is printed the same every time, or not.
+    let programs: [(&str, &[&str], bool); 5] = [
+        ("top", &[&sample], true),
+        ("events", &[&sample], true),
+        ("attach", &[&shared, writer::NAME], true),
+        ("latency", &[&sample], false),
+        ("market_maker", &[&sample, "okx:BTC-USDT-SWAP"], false),
+    ];
+    let has_valgrind = has("valgrind");
     for language in languages() {
-        let plain = installed.compile(language, "top", &[]);
-        let seen = done(installed.program(&plain).arg(&sample));
-        let asan = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-        let asan = installed.compile(language, "top", &asan);
-        assert_eq!(done(installed.program(&asan).arg(&sample)), seen);
-        if has("valgrind") {
-            let mut valgrind = installed.program("valgrind");
-            valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-            valgrind.args(["--errors-for-leak-kinds=definite", "--"]);
-            assert_eq!(done(valgrind.arg(plain).arg(&sample)), seen);
+        for (name, arguments, is_same) in programs {
+            let plain = installed.compile(language, name, &[]);
+            let seen = done(installed.program(&plain).args(arguments));
+            let asan = installed.compile(language, name, &SANITIZED);
+            let asan = done(installed.program(&asan).args(arguments));
+            assert!(!seen.is_empty() && (!is_same || asan == seen), "{name}: {asan}");
+            // The C++ programs do what the C ones do, and more.
+            if has_valgrind && (language.0 == "c++" || name == "top") {
+                let mut valgrind = installed.program("valgrind");
+                valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+                valgrind.args(["--errors-for-leak-kinds=definite", "--"]);
+                let found = done(valgrind.arg(plain).args(arguments));
+                assert!(!is_same || found == seen, "{name}: {found}");
+            }
         }
+    }
+}
+
+#[test]
+fn objects_of_cpp_keep_their_promises() {
+    if !has("pkg-config") || !has("c++") {
+        return;
+    }
+    let installed = Installed::new("objects");
+    let sample = config(&format!("{}okx.cap.zst", samples()));
+    for language in [LANGUAGES[1], LATER[1]] {
+        let program = installed.compile(language, OBJECTS, &SANITIZED);
+        assert_eq!(
+            done(installed.program(program).arg(&sample).arg("okx:BTC-USDT-SWAP@books")),
+            ""
+        );
     }
 }
 
@@ -409,7 +460,8 @@ fn a_package_is_staged_below_destdir() {
     let version = env!("CARGO_PKG_VERSION");
     assert!(target.ends_with(format!("libgapless.so.{version}")), "{target:?}");
     let dynamic = done(Command::new("readelf").arg("-d").arg(target));
-    assert!(dynamic.contains("Library soname: [libgapless.so.0]"), "{dynamic}");
+    assert!(dynamic.contains(&format!("Library soname: [{}]", soname())), "{dynamic}");
+    assert!(lib.join(soname()).exists());
     for file in ["gapless.h", "gapless.hpp"] {
         assert!(stage.join("opt/gapless/include").join(file).exists());
     }

@@ -137,6 +137,76 @@ fn a_function_that_panics_stops_or_frees_what_it_is_called_for_does_no_harm() {
     assert_eq!(gapless_engine_free(engine), OK);
 }
 
+extern "C" fn next_of(events: gapless_events) -> gapless_status {
+    next(events).0
+}
+
+extern "C" fn run_of(events: gapless_events) -> gapless_status {
+    gapless_events_run(events, LONG_NS, Some(counts), null_mut())
+}
+
+#[test]
+fn events_that_another_thread_waits_for_are_asked_and_freed_at_once() {
+    // A feed never ends by itself; nobody listens there.
+    let feed = r#"{"allow_plaintext_loopback":true,"sources":[{"live":"okx","symbols":["A"],
+        "socket":"ws://127.0.0.1:1","rest":"http://127.0.0.1:1"}]}"#;
+    let mut engine = gapless_engine::default();
+    let started = gapless_engine_start(feed.as_ptr().cast(), feed.len(), &raw mut engine);
+    assert_eq!(started, OK);
+    for wait in [next_of, run_of] {
+        let events = subscribe(engine, TRADES, 0, GAPLESS_SLOW_DROP_OLDEST);
+        let waiting = std::thread::spawn(move || wait(events));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let begun = std::time::Instant::now();
+        assert_eq!(gapless_events_counts(events, &mut gapless_event_counts::default()), OK);
+        let (into, mut length) = (null_mut(), 0);
+        let named = gapless_events_name(events, u32::MAX, into, 0, &raw mut length);
+        assert_eq!(named, gapless_status::NoSuchBook);
+        assert!(!waiting.is_finished());
+        assert_eq!(gapless_events_free(events), OK);
+        assert_eq!(gapless_events_free(events), gapless_status::InvalidHandle);
+        assert_eq!(waiting.join().unwrap(), gapless_status::Ended);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "it waited for the event");
+    }
+    assert_eq!(gapless_engine_free(engine), OK);
+}
+
+/// Not a test: what a child does that has little memory.
+#[test]
+fn subscribing_child() {
+    if std::env::var_os(LITTLE).is_none() {
+        return;
+    }
+    let engine = engine();
+    assert_eq!(gapless_engine_restart(engine), OK);
+    let mut made = [gapless_events::default(); 8];
+    let mut ask = |slow| {
+        made.iter_mut().find_map(|events| {
+            let (all, names) = (usize::MAX, c"".as_ptr());
+            let events = &raw mut *events;
+            let status = gapless_engine_subscribe(engine, TRADES, names, 0, all, slow, events);
+            (status != OK).then_some(status)
+        })
+    };
+    assert_eq!(ask(GAPLESS_SLOW_DROP_OLDEST), Some(gapless_status::Engine));
+    assert_eq!(ask(GAPLESS_SLOW_CONFLATE), Some(gapless_status::Engine));
+    assert_eq!(gapless_engine_join(engine), OK);
+    assert_eq!(gapless_engine_free(engine), OK);
+}
+
+const LITTLE: &str = "GAPLESS_FFI_LITTLE_MEMORY";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_asks_for_more_than_there_is_memory_is_told() {
+    let test = std::env::current_exe().unwrap();
+    let run = "ulimit -v 700000 && exec \"$0\" --exact events::subscribing_child";
+    let mut child = std::process::Command::new("sh");
+    let told = child.arg("-c").arg(run).arg(test).env(LITTLE, "1").output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert!(String::from_utf8_lossy(&told.stdout).contains("1 passed"));
+}
+
 #[test]
 fn who_is_too_slow_is_told_as_it_asked() {
     let engine = engine();

@@ -447,6 +447,10 @@ calls! {
         text_at(gapless_version());
         gapless_status::Ok
     },
+    gapless_abi_version * 1: |_| {
+        assert_eq!(gapless_abi_version(), GAPLESS_ABI_VERSION);
+        gapless_status::Ok
+    },
     gapless_status_name * 1: |w| {
         text_at(gapless_status_name(w.random.below(99) as i32 - 40));
         gapless_status::Ok
@@ -560,9 +564,9 @@ calls! {
         made(w, Kind::Reader, |_, place| gapless_engine_book(engine, name, length, wait, place))
     },
     gapless_engine_book_count * 4: |w| gapless_engine_book_count(engine(w), w.out()),
-    gapless_engine_book_name * 4: |w| {
-        let (index, (buffer, room)) = (w.random.below(9), w.rooms(200));
-        gapless_engine_book_name(engine(w), index, buffer, room, w.out())
+    gapless_engine_book_names * 4: |w| {
+        let (buffer, room) = w.rooms(2_000);
+        gapless_engine_book_names(engine(w), buffer, room, w.out())
     },
     gapless_reader_clone * 10: |w| {
         let reader = reader(w);

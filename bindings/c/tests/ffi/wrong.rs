@@ -41,12 +41,13 @@ fn ready() -> (gapless_engine, gapless_reader) {
     let (status, engine) = start(&samples());
     assert_eq!(status, gapless_status::Ok, "{}", words());
     assert_eq!(gapless_engine_join(engine), gapless_status::Ok);
-    let (mut name, mut length) = ([0; 512], 0);
-    let (into, room) = (name.as_mut_ptr(), name.len());
-    let named = gapless_engine_book_name(engine, 0, into, room, &raw mut length);
+    let (mut names, mut length) = (vec![0; 1 << 16], 0);
+    let (into, room) = (names.as_mut_ptr(), names.len());
+    let named = gapless_engine_book_names(engine, into, room, &raw mut length);
     assert_eq!(named, gapless_status::Ok);
+    let first = names.iter().position(|byte| *byte == 0).unwrap();
     let mut reader = gapless_reader::default();
-    let found = gapless_engine_book(engine, name.as_ptr(), length, 0, &raw mut reader);
+    let found = gapless_engine_book(engine, names.as_ptr(), first, 0, &raw mut reader);
     assert_eq!(found, gapless_status::Ok, "{}", words());
     (engine, reader)
 }
@@ -61,8 +62,8 @@ fn null_pointers_are_refused() {
     assert_eq!(gapless_engine_book(engine, null(), 3, 0, &mut gapless_reader::default()), pointer);
     assert_eq!(gapless_engine_book(engine, c"x".as_ptr(), 1, 0, null_mut()), pointer);
     assert_eq!(gapless_engine_book_count(engine, null_mut()), pointer);
-    assert_eq!(gapless_engine_book_name(engine, 0, null_mut(), 99, &mut 0), pointer);
-    assert_eq!(gapless_engine_book_name(engine, 0, null_mut(), 99, null_mut()), pointer);
+    assert_eq!(gapless_engine_book_names(engine, null_mut(), 99, &mut 0), pointer);
+    assert_eq!(gapless_engine_book_names(engine, null_mut(), 99, null_mut()), pointer);
     assert_eq!(gapless_reader_clone(reader, null_mut()), pointer);
     assert_eq!(gapless_reader_top(reader, null_mut()), pointer);
     assert_eq!(gapless_reader_last_known_top(reader, null_mut()), pointer);
@@ -114,6 +115,26 @@ fn handles_that_mean_nothing_are_refused() {
 }
 
 #[test]
+fn a_freed_handle_means_nothing_however_often_its_place_is_used_again() {
+    let (engine, reader) = ready();
+    let clone = || {
+        let mut clone = gapless_reader::default();
+        assert_eq!(gapless_reader_clone(reader, &raw mut clone), gapless_status::Ok);
+        clone
+    };
+    let freed = clone();
+    assert_eq!(gapless_reader_free(freed), gapless_status::Ok);
+    for round in 0..100_000 {
+        let other = clone();
+        assert_ne!(other.id, freed.id, "{round}");
+        assert_eq!(gapless_reader_free(freed), gapless_status::InvalidHandle, "{round}");
+        assert_eq!(gapless_reader_free(other), gapless_status::Ok);
+    }
+    assert_eq!(gapless_reader_free(reader), gapless_status::Ok);
+    assert_eq!(gapless_engine_free(engine), gapless_status::Ok);
+}
+
+#[test]
 fn wrong_texts_are_refused_with_words() {
     for (text, status, said) in [
         (&b"{"[..], gapless_status::InvalidConfig, "line 1"),
@@ -133,11 +154,15 @@ fn wrong_texts_are_refused_with_words() {
     assert_eq!((found, other.id), (gapless_status::NoSuchBook, 0));
     assert!(words().contains("okx:NO"));
     let mut length = 0;
-    let short = gapless_engine_book_name(engine, 0, [0; 1].as_mut_ptr(), 1, &raw mut length);
+    let short = gapless_engine_book_names(engine, [0; 1].as_mut_ptr(), 1, &raw mut length);
     assert_eq!(short, gapless_status::TooSmall);
-    assert!(length > 1);
-    let beyond = gapless_engine_book_name(engine, usize::MAX, null_mut(), 0, &raw mut length);
-    assert_eq!(beyond, gapless_status::NoSuchBook);
+    let (mut names, mut count, needed) = (vec![0; length], 0, length);
+    let (into, room) = (names.as_mut_ptr(), names.len());
+    let named = gapless_engine_book_names(engine, into, room, &raw mut length);
+    assert_eq!((named, length), (gapless_status::Ok, needed));
+    assert_eq!(gapless_engine_book_count(engine, &raw mut count), gapless_status::Ok);
+    assert_eq!(names.iter().filter(|byte| **byte == 0).count(), count);
+    assert!(said(&names).split_terminator('\0').is_sorted());
     assert_eq!(gapless_reader_wait(reader, 0, 7, 0, 0, &mut 0), gapless_status::InvalidArgument);
     let reason = gapless_reason_name(255, null_mut(), 0, &raw mut length);
     assert_eq!(reason, gapless_status::InvalidArgument);
@@ -213,26 +238,38 @@ fn decimals_are_written_whole_or_not_at_all() {
     assert_eq!(text_at(gapless_decimal(1, 0, null_mut(), 9)), "");
 }
 
+extern "C" fn waits_for_a_book(engine: gapless_engine) -> gapless_status {
+    let hour = 3_600_000_000_000;
+    gapless_engine_book(engine, c"okx:NONE".as_ptr(), 8, hour, &mut gapless_reader::default())
+}
+
 #[test]
-fn an_engine_that_another_thread_joins_can_be_stopped_and_freed() {
+fn an_engine_that_another_thread_waits_for_can_be_changed_stopped_and_freed() {
     // A feed never ends by itself; nobody listens there.
     let feed = r#"{"allow_plaintext_loopback":true,"sources":[{"live":"okx","symbols":["A"],
         "socket":"ws://127.0.0.1:1","rest":"http://127.0.0.1:1"}]}"#;
     let ends: [extern "C" fn(gapless_engine) -> gapless_status; 2] =
         [gapless_engine_stop, gapless_engine_free];
-    for end in ends {
+    let joins = (gapless_engine_join as extern "C" fn(_) -> _, gapless_status::Ok);
+    let waits = (waits_for_a_book as extern "C" fn(_) -> _, gapless_status::NoSuchBook);
+    for (end, (wait, answer)) in ends.into_iter().flat_map(|end| [(end, joins), (end, waits)]) {
         let (status, engine) = start(feed);
         assert_eq!(status, gapless_status::Ok, "{}", words());
-        let joined = std::thread::spawn(move || gapless_engine_join(engine));
+        let waiting = std::thread::spawn(move || wait(engine));
         std::thread::sleep(std::time::Duration::from_millis(100));
-        let ended = std::thread::spawn(move || end(engine));
+        let ended = std::thread::spawn(move || {
+            // What asks for the engine alone must not make others wait.
+            assert_eq!(gapless_engine_add(engine, c"x:Y".as_ptr(), 3), gapless_status::Ok);
+            assert_eq!(gapless_engine_book_count(engine, &mut 0), gapless_status::Ok);
+            end(engine)
+        });
         let begun = std::time::Instant::now();
-        while !(ended.is_finished() && joined.is_finished()) {
+        while !(ended.is_finished() && waiting.is_finished()) {
             assert!(begun.elapsed() < std::time::Duration::from_secs(5), "it waits for ever");
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         assert_eq!(ended.join().unwrap(), gapless_status::Ok);
-        assert_eq!(joined.join().unwrap(), gapless_status::Ok);
+        assert_eq!(waiting.join().unwrap(), answer);
         let _ = gapless_engine_free(engine);
     }
 }
