@@ -7,7 +7,8 @@
 //! levels = 4096                 # levels a side for which the full depth has room
 //! writer_silent_ms = 1000       # a writer that gave no sign of life for longer counts as dead
 //! freshness_ms = 5000           # a book that was silent for longer is stale; absent: never
-//! idle = "sleep"                # "sleep", "yield" or "spin" while nothing is due
+//! idle = "sleep"                # "sleep", "yield" or "spin" while nothing is due; of recordings
+//!                               # alone: what a feed brings wakes its thread
 //! cores = [1]                   # the threads are bound to these; absent: to none
 //! share = "maker"               # name under which other processes find the books; absent: they
 //!                               # do not
@@ -94,8 +95,7 @@ struct Text {
     levels: Option<usize>,
     writer_silent_ms: Option<u32>,
     freshness_ms: Option<u32>,
-    #[serde(default)]
-    idle: Idle,
+    idle: Option<Idle>,
     #[serde(default)]
     cores: Vec<usize>,
     share: Option<String>,
@@ -145,12 +145,11 @@ enum Pace {
     Factor(f64),
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Idle {
     Spin,
     Yield,
-    #[default]
     Sleep,
 }
 
@@ -167,14 +166,19 @@ pub fn read(text: &str) -> Result<Builder, ConfigError> {
     if let Some(name) = text.books.as_deref().and_then(twice) {
         return Err(ConfigError(format!("books: {name} twice")));
     }
-    let idle = match text.idle {
-        Idle::Spin => Wait::Spin,
-        Idle::Yield => Wait::Yield,
-        Idle::Sleep => Wait::Sleep(Duration::from_millis(1)),
-    };
     let publication = publication(&text);
     publication.words().map_err(|error| refused(&error))?;
-    let mut builder = Engine::builder().publication(publication).idle(idle).cores(text.cores);
+    let mut builder = Engine::builder().publication(publication).cores(text.cores);
+    if let Some(idle) = text.idle {
+        if text.sources.iter().all(|source| source.live.is_some()) {
+            return Err(ConfigError("idle: stands beside `replay` only".to_owned()));
+        }
+        builder = builder.idle(match idle {
+            Idle::Spin => Wait::Spin,
+            Idle::Yield => Wait::Yield,
+            Idle::Sleep => Wait::Sleep(Duration::from_millis(1)),
+        });
+    }
     if let Some(books) = text.books {
         builder = builder.books(books);
     }
@@ -456,6 +460,10 @@ mod tests {
             (r#"{"sources":[{"replay":["a"],"speed":"fast"}]}"#, "sources[0].speed"),
             (r#"{"sources":[{"replay":["a"]}],"depth":-1}"#, "-1"),
             (r#"{"sources":[{"replay":["a"]}],"idle":"nap"}"#, "nap"),
+            (
+                r#"{"sources":[{"live":"okx","symbols":["A"]}],"idle":"spin"}"#,
+                "idle: stands beside `replay` only",
+            ),
             (r#"{"sources":[{"replay":["a"]}],"share_folder":"x"}"#, "share_folder"),
             (r#"{"sources":[{"replay":["a"]}],"freshness_ms":"x"}"#, "u32"),
             ("[[sources]]\nreplai = []\n", "replai"),

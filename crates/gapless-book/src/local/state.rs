@@ -97,7 +97,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason; each stands at the place of its number.
-    const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::None,
         Self::AwaitingSnapshot,
         Self::AwaitingFirstDelta,

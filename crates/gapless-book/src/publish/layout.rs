@@ -18,19 +18,42 @@ use super::ring::RingWords;
 use super::status::STATUS_WORDS;
 use super::sync::{AtomicU64, Ordering, Site, order};
 use crate::book::LEVELS_MAX;
+use crate::local::{Reason, State};
 
 /// First word of every publication: "gapless" and the number of the header's form.
 const MAGIC: u64 = u64::from_be_bytes(*b"gapless\x01");
 /// Says in which order the bytes of a word lie.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
-/// Every change of what a word means changes this text, and by its hash the layout's name.
+/// Every change of what a word means changes this text, and by its hash the layout's name; numbers
+/// and codes that words hold are hashed after it.
 const DESCRIPTION: &str = "header: magic layout order words depth ring levels silent incarnation; \
     top: lock standing seq published bid.price bid.qty ask.price ask.qty recv venue; \
     beat: ns version; depth: lock standing seq recv venue published counts | bids | asks; \
     log: intent | tail | latest | kind.bids.asks standing seq recv venue published levels; \
     checkpoint: lock place counts | bids | asks";
 /// Name of this layout.
-pub const LAYOUT: u64 = fnv1a(DESCRIPTION.as_bytes());
+pub const LAYOUT: u64 = name_of_layout();
+
+const fn name_of_layout() -> u64 {
+    const NUMBERS: [usize; 5] = [LINE, PAIR, STATUS_WORDS, CHECKPOINT_HEAD, HEADER_WORDS];
+    let (mut hash, mut at) = (fnv1a(FNV_BEGIN, DESCRIPTION.as_bytes()), 0);
+    while at < NUMBERS.len() {
+        hash = fnv1a(hash, &NUMBERS[at].to_le_bytes());
+        at += 1;
+    }
+    // A state or reason that is put between others is another meaning of their numbers.
+    let mut code = 0;
+    while let Some(state) = State::from_code(code) {
+        hash = fnv1a(hash, state.name().as_bytes());
+        code += 1;
+    }
+    at = 0;
+    while at < Reason::ALL.len() {
+        hash = fnv1a(hash, Reason::ALL[at].name().as_bytes());
+        at += 1;
+    }
+    hash
+}
 
 /// Most levels a side that the depth may show.
 pub const DEPTH_MAX: usize = 1_000;
@@ -300,8 +323,11 @@ impl Layout {
 
 const HEADER_WORDS: usize = 9;
 
-const fn fnv1a(bytes: &[u8]) -> u64 {
-    let (mut hash, mut rest) = (0xcbf2_9ce4_8422_2325, bytes);
+const FNV_BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Also of the length, so that no two texts are another two.
+const fn fnv1a(begin: u64, bytes: &[u8]) -> u64 {
+    let (mut hash, mut rest) = (begin ^ bytes.len() as u64, bytes);
     while let [first, more @ ..] = rest {
         hash = (hash ^ *first as u64).wrapping_mul(0x0100_0000_01b3);
         rest = more;
