@@ -319,7 +319,8 @@ fn resident() -> u64 {
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
-/// Does something 200 times and then 800 times: the latter takes no thread, file or memory for good.
+/// Does something 200 times, and then 800 times more, which takes no thread, file or memory for
+/// good.
 #[cfg(target_os = "linux")]
 #[track_caller]
 fn leaves_nothing_behind(mut round: impl FnMut()) {

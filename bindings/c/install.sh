@@ -9,8 +9,8 @@
 # --includedir DIR  default: PREFIX/include
 # --built DIR       takes the libraries from DIR and builds nothing
 #
-# Programs find the library if LIBDIR is one of the loader's folders (/etc/ld.so.conf) and ldconfig ran
-# since: done here for root, without DESTDIR. In other folders: -Wl,-rpath,LIBDIR or LD_LIBRARY_PATH.
+# Programs find the library if LIBDIR is one of the loader's folders (/etc/ld.so.conf) and ldconfig
+# ran since: done here for root, without DESTDIR. In others: -Wl,-rpath,LIBDIR or LD_LIBRARY_PATH.
 #
 # DESTDIR=DIR       everything goes below DIR, and is used without it: for packages
 set -euo pipefail
@@ -87,7 +87,8 @@ put 644 "$here/include/gapless.hpp" "$includedir/gapless.hpp"
 fill gapless.pc.in "$libdir/pkgconfig/gapless.pc"
 fill gapless-config.cmake.in "$libdir/cmake/gapless/gapless-config.cmake"
 fill gapless-config-version.cmake.in "$libdir/cmake/gapless/gapless-config-version.cmake"
-if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ] && ldconfig -N -X -v 2>/dev/null | grep -q "^$libdir:"; then
+is_loaders() { ldconfig -N -X -v 2>/dev/null | grep "^$libdir:" >/dev/null; }
+if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ] && is_loaders; then
     ldconfig || echo "install.sh: ldconfig failed: programs may not find $soname" >&2
 fi
 echo "gapless $version is installed in ${DESTDIR:-}$libdir and ${DESTDIR:-}$includedir"

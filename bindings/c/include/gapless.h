@@ -917,9 +917,9 @@ enum gapless_status gapless_engine_build(const char *config,
 enum gapless_status gapless_engine_join(struct gapless_engine engine);
 
 /*
- Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on. A thread that
- waits for bytes of standard input or another pipe is waited for until they come or it is closed;
- so do gapless_engine_restart() and gapless_engine_free(), and after many calls
+ Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on. A thread
+ that waits for bytes of standard input or another pipe is waited for until they come or it is
+ closed; so wait gapless_engine_restart() and gapless_engine_free(), and after many calls
  gapless_engine_add(), _remove(), _subscribe() and _measure().
  */
 enum gapless_status gapless_engine_stop(struct gapless_engine engine);
@@ -1135,8 +1135,8 @@ enum gapless_status gapless_regions_list(const char *folder,
  a folder (empty: /dev/shm), where NAME is `VENUE[.MARKET]:SYMBOL` or the symbol alone. It is a
  reader like those of gapless_engine_book(), read-only, and says GAPLESS_STATE_STALE once the
  writer has ended, however it ended. (If another program of the same user makes the file shorter,
- which gapless never does, the system ends processes that read it, by SIGBUS.) A writer that comes again has a new publication: attach
- again. `*reader` is the caller's, to be freed once.
+ which gapless never does, the system ends processes that read it, by SIGBUS.) A writer that
+ comes again has a new publication: attach again. `*reader` is the caller's, to be freed once.
 
  GAPLESS_STATUS_NO_SUCH_BOOK, GAPLESS_STATUS_AMBIGUOUS_BOOK, or GAPLESS_STATUS_SHARED_MEMORY.
  */
@@ -1160,9 +1160,9 @@ enum gapless_status gapless_regions_sweep(const char *folder,
  `topics` has the bit `1 << gapless_topic` of each topic that is wanted. `names` are those of the
  instruments that are wanted, one a line; empty: all. `capacity` is how many events may wait of
  each thread of the engine, at most 1048576, 0: 8192; of each thread they take up to 256 bytes
- each at once, and GAPLESS_STATUS_ENGINE says that there is no such memory. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
- that is too slow; the engine never waits for it. `*events` is the caller's, to be freed once; it
- outlives the engine.
+ each at once, and GAPLESS_STATUS_ENGINE says that there is no such memory. `slow` is one of
+ GAPLESS_SLOW_: what becomes of a receiver that is too slow; the engine never waits for it.
+ `*events` is the caller's, to be freed once; it outlives the engine.
  */
 enum gapless_status gapless_engine_subscribe(struct gapless_engine engine,
                                              uint32_t topics,

@@ -1,7 +1,7 @@
 // C++17 over gapless.h: handles that free themselves, errors as exceptions. Header only.
 //
-// Objects may be used from any thread, an Engine, a Reader and a Latency by many at once; Changes, a
-// Replica and Events by one at a time, and assigned to or moved from by one that is alone. What is
+// Objects may be used from any thread: an Engine, a Reader and a Latency by many at once; Changes,
+// a Replica and Events by one at a time, and assigned to or moved from by one that is alone. What is
 // not an error of the program is no exception: while a book is not live, or a writer is in the way,
 // top() and depth() are empty, and state() says why. An object that was moved from may be destroyed
 // and assigned to; anything else is an Error with GAPLESS_STATUS_INVALID_HANDLE.
@@ -169,8 +169,8 @@ class Changes {
 public:
     explicit Changes(gapless_changes changes) noexcept : changes_(changes) {}
 
-    /// Looks for the next change and copies it, into an old one whose memory is used again. If there
-    /// is none, that has no levels.
+    /// Looks for the next change and copies it, into an old one whose memory is used again; if
+    /// there is none, that has no levels.
     Next read(Change &into) {
         gapless_change change{};
         gapless_status status;

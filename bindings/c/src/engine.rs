@@ -47,9 +47,9 @@ pub extern "C" fn gapless_engine_join(engine: gapless_engine) -> gapless_status 
     })
 }
 
-/// Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on. A thread that
-/// waits for bytes of standard input or another pipe is waited for until they come or it is closed;
-/// so do gapless_engine_restart() and gapless_engine_free(), and after many calls
+/// Stops the threads and waits for them: readers see GAPLESS_STATE_STALE from then on. A thread
+/// that waits for bytes of standard input or another pipe is waited for until they come or it is
+/// closed; so wait gapless_engine_restart() and gapless_engine_free(), and after many calls
 /// gapless_engine_add(), _remove(), _subscribe() and _measure().
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_stop(engine: gapless_engine) -> gapless_status {

@@ -73,9 +73,9 @@ impl Inbox {
 /// `topics` has the bit `1 << gapless_topic` of each topic that is wanted. `names` are those of the
 /// instruments that are wanted, one a line; empty: all. `capacity` is how many events may wait of
 /// each thread of the engine, at most 1048576, 0: 8192; of each thread they take up to 256 bytes
-/// each at once, and GAPLESS_STATUS_ENGINE says that there is no such memory. `slow` is one of GAPLESS_SLOW_: what becomes of a receiver
-/// that is too slow; the engine never waits for it. `*events` is the caller's, to be freed once; it
-/// outlives the engine.
+/// each at once, and GAPLESS_STATUS_ENGINE says that there is no such memory. `slow` is one of
+/// GAPLESS_SLOW_: what becomes of a receiver that is too slow; the engine never waits for it.
+/// `*events` is the caller's, to be freed once; it outlives the engine.
 #[unsafe(no_mangle)]
 pub extern "C" fn gapless_engine_subscribe(
     engine: gapless_engine,

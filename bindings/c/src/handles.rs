@@ -4,8 +4,8 @@
 //! kind that is asked for. Looking up takes no lock; an object that is freed while another thread
 //! uses it ends when that thread is done.
 //!
-//! A number is 13 bits of thread, 21 of place there, and 30 that count how often the place was used:
-//! one that was freed means another object after a thousand million others in its place.
+//! A number is 13 bits of thread, 21 of place there, and 30 that count how often the place was
+//! used: one that was freed means another object after a thousand million others in its place.
 
 use crate::boundary::{self, Failure};
 use crate::changes::Follower;

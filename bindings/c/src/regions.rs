@@ -35,8 +35,8 @@ pub extern "C" fn gapless_regions_list(
 /// a folder (empty: /dev/shm), where NAME is `VENUE[.MARKET]:SYMBOL` or the symbol alone. It is a
 /// reader like those of gapless_engine_book(), read-only, and says GAPLESS_STATE_STALE once the
 /// writer has ended, however it ended. (If another program of the same user makes the file shorter,
-/// which gapless never does, the system ends processes that read it, by SIGBUS.) A writer that comes again has a new publication: attach
-/// again. `*reader` is the caller's, to be freed once.
+/// which gapless never does, the system ends processes that read it, by SIGBUS.) A writer that
+/// comes again has a new publication: attach again. `*reader` is the caller's, to be freed once.
 ///
 /// GAPLESS_STATUS_NO_SUCH_BOOK, GAPLESS_STATUS_AMBIGUOUS_BOOK, or GAPLESS_STATUS_SHARED_MEMORY.
 #[unsafe(no_mangle)]

@@ -1,5 +1,5 @@
 // What gapless.hpp promises beside what the examples show: objects that were moved from, copies,
-// spans, whole books, texts that there are none of, functions that throw. Says nothing if all holds.
+// spans, whole books, names of nothing, functions that throw. Says nothing if all holds.
 #include <array>
 #include <chrono>
 #include <cstdint>

@@ -460,10 +460,7 @@ mod tests {
             (r#"{"sources":[{"replay":["a"],"speed":"fast"}]}"#, "sources[0].speed"),
             (r#"{"sources":[{"replay":["a"]}],"depth":-1}"#, "-1"),
             (r#"{"sources":[{"replay":["a"]}],"idle":"nap"}"#, "nap"),
-            (
-                r#"{"sources":[{"live":"okx","symbols":["A"]}],"idle":"spin"}"#,
-                "idle: stands beside `replay` only",
-            ),
+            (r#"{"sources":[{"live":"okx","symbols":["A"]}],"idle":"spin"}"#, "idle: stands"),
             (r#"{"sources":[{"replay":["a"]}],"share_folder":"x"}"#, "share_folder"),
             (r#"{"sources":[{"replay":["a"]}],"freshness_ms":"x"}"#, "u32"),
             ("[[sources]]\nreplai = []\n", "replai"),

@@ -9,13 +9,13 @@
 //! keeps it, whatever happens to the name, the writer or the file system's entry.
 //!
 //! # A writer that dies
-//! At any instruction: before the file has its name nobody sees it, and [`Directory::sweep`] removes
-//! it; after that the words are those
-//! of any publication whose writer went silent, and readers say [`State::Stale`] within
-//! [`Config::writer_silent_ns`], whatever state they left. Readers of another boot or of a container
-//! with a clock of its own are refused: a dead writer's times could lie in their future. The file stays until the next writer of that name replaces it or
-//! [`Directory::sweep`] removes it. One name has one living writer. Writers never wait for each
-//! other, so that a thread that applies books may make a publication.
+//! At any instruction: before the file has its name nobody sees it, and [`Directory::sweep`]
+//! removes it; after that the words are those of any publication whose writer went silent, and
+//! readers say [`State::Stale`] within [`Config::writer_silent_ns`], whatever state it left.
+//! Readers of another boot, or of a container with a clock of its own, are refused: a dead
+//! writer's times could lie in their future. The file stays until the next writer of that name
+//! replaces it or [`Directory::sweep`] removes it. One name has one living writer. Writers never
+//! wait for each other, so that a thread that applies books may make a publication.
 //!
 //! # Who may read
 //! Files are for their user only (mode 0600), and files of other users are refused. Readers map
@@ -41,11 +41,10 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What the name of a file that is being made begins with, after the user's; then process and number.
+/// What the name of a file that is being made begins with, after the user's.
 const MAKING: &str = "new-";
 
 /// Why there is no publication in shared memory.
@@ -362,8 +361,13 @@ struct Unnamed {
 impl Unnamed {
     /// Makes a file with room for a publication, and holds it until it has its name.
     fn make(folder: &Path, header: &Header) -> Result<Self, ShmError> {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let (pid, number) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        static MADE: Mutex<u64> = Mutex::new(0);
+        let number = {
+            let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+            *made += 1;
+            *made
+        };
+        let pid = std::process::id();
         let path = folder.join(format!("{}{MAKING}{pid}-{number}", prefix()));
         // Of a process that died and had this number.
         let _ = std::fs::remove_file(&path);

@@ -35,11 +35,12 @@ const DESCRIPTION: &str = "header: magic layout order words depth ring levels si
 pub const LAYOUT: u64 = name_of_layout();
 
 const fn name_of_layout() -> u64 {
-    const NUMBERS: [usize; 5] = [LINE, PAIR, STATUS_WORDS, CHECKPOINT_HEAD, HEADER_WORDS];
-    let (mut hash, mut at) = (fnv1a(FNV_BEGIN, DESCRIPTION.as_bytes()), 0);
-    while at < NUMBERS.len() {
-        hash = fnv1a(hash, &NUMBERS[at].to_le_bytes());
-        at += 1;
+    let numbers: [usize; 5] = [LINE, PAIR, STATUS_WORDS, CHECKPOINT_HEAD, HEADER_WORDS];
+    let mut hash = fnv1a(FNV_BEGIN, DESCRIPTION.as_bytes());
+    let mut rest: &[usize] = &numbers;
+    while let [number, more @ ..] = rest {
+        hash = fnv1a(hash, &number.to_le_bytes());
+        rest = more;
     }
     // A state or reason that is put between others is another meaning of their numbers.
     let mut code = 0;
@@ -47,10 +48,10 @@ const fn name_of_layout() -> u64 {
         hash = fnv1a(hash, state.name().as_bytes());
         code += 1;
     }
-    at = 0;
-    while at < Reason::ALL.len() {
-        hash = fnv1a(hash, Reason::ALL[at].name().as_bytes());
-        at += 1;
+    let mut reasons: &[Reason] = &Reason::ALL;
+    while let [reason, more @ ..] = reasons {
+        hash = fnv1a(hash, reason.name().as_bytes());
+        reasons = more;
     }
     hash
 }

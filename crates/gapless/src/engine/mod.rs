@@ -361,8 +361,8 @@ impl Builder {
         self
     }
 
-    /// How a thread waits until a record of a recording is due; what a feed brings wakes its thread.
-    /// Default: sleeps of at most 1 ms.
+    /// How a thread waits until a record of a recording is due; what a feed brings wakes its
+    /// thread. Default: sleeps of at most 1 ms.
     #[must_use]
     pub const fn idle(mut self, idle: Wait) -> Self {
         self.idle = idle;

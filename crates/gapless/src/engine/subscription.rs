@@ -11,13 +11,12 @@ use super::names::Names;
 use super::outlets::{Outlet, Sink};
 use super::waker::Waker;
 use crate::events::{self, Event, NameId, Topic};
-use crate::sync::{Receiver, Sender, unbounded};
+use crate::sync::{Mutex, MutexGuard, Receiver, Sender, unbounded};
 use gapless_book::publish::{
     Bell, LatestReader, Missed, RECORDS_MAX, RecordReader, latest, records,
 };
 use std::collections::{HashMap, HashSet, TryReserveError};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// What becomes of a receiver that is too slow.
@@ -181,26 +180,26 @@ pub struct Counts {
 pub struct Remote {
     names: Arc<Names>,
     waker: Arc<Waker>,
-    tally: Arc<Tally>,
+    tally: Arc<Mutex<Tally>>,
 }
 
-/// Written by the thread that receives, but for the end.
+/// What a subscription and those who ask of it know in common; no thread that applies books does.
 #[derive(Debug, Default)]
 struct Tally {
-    received: AtomicU64,
-    missed: AtomicU64,
-    replaced: AtomicU64,
-    has_ended: AtomicBool,
+    counts: Counts,
+    has_ended: bool,
 }
 
 impl Remote {
     /// What was given and lost so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let Tally { received, missed, replaced, .. } = &*self.tally;
-        let [received, missed, replaced] =
-            [received, missed, replaced].map(|count| count.load(Ordering::Relaxed));
-        Counts { received, missed, replaced }
+        self.tally().counts
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        // Nothing that is done under the lock leaves it half done.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The text of a name in an event.
@@ -212,8 +211,7 @@ impl Remote {
     /// Nothing more is given, for good: whoever sleeps in the subscription is woken and told
     /// [`Ended::Closed`].
     pub fn end(&self) {
-        self.tally.has_ended.store(true, Ordering::Relaxed);
-        // Its lock puts the end before the look of who falls asleep next.
+        self.tally().has_ended = true;
         self.waker.changed();
     }
 }
@@ -257,10 +255,6 @@ impl Subscription {
         self.remote.clone()
     }
 
-    fn count(&self, which: impl Fn(&Tally) -> &AtomicU64, more: u64) {
-        which(&self.remote.tally).fetch_add(more, Ordering::Relaxed);
-    }
-
     /// The next event if there is one. Of events that wait in several threads' rings the one that
     /// was received first comes first.
     ///
@@ -270,7 +264,7 @@ impl Subscription {
         if let Some(ended) = self.ended {
             return Err(ended);
         }
-        if self.remote.tally.has_ended.load(Ordering::Relaxed) {
+        if self.remote.tally().has_ended {
             self.ended = Some(Ended::Closed);
             self.inlets = Vec::new();
             return Err(Ended::Closed);
@@ -281,9 +275,9 @@ impl Subscription {
             Slow::DropOldest | Slow::Disconnect => self.next_queued(),
         };
         match received {
-            Some(Received::Event(_)) => self.count(|tally| &tally.received, 1),
+            Some(Received::Event(_)) => self.remote.tally().counts.received += 1,
             Some(Received::Missed(missed)) => {
-                self.count(|tally| &tally.missed, missed);
+                self.remote.tally().counts.missed += missed;
                 if self.slow == Slow::Disconnect {
                     let ended = Ended::TooSlow { missed };
                     self.ended = Some(ended);
@@ -353,7 +347,7 @@ impl Subscription {
             self.turn = (self.turn + 1) % self.inlets.len();
             let Some(Inlet::Latest(latest)) = self.inlets.get_mut(self.turn) else { continue };
             if let Some(latest) = latest.take() {
-                self.count(|tally| &tally.replaced, latest.replaced);
+                self.remote.tally().counts.replaced += latest.replaced;
                 return events::decode(&latest.record).map(Received::Event);
             }
         }

@@ -112,6 +112,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
+    /// Its word in a publication.
+    const VERSION: usize = 33;
+
     #[test]
     fn a_publication_that_is_met_before_its_version_is_seen_once() {
         let config = Config::default();
@@ -127,7 +130,6 @@ mod tests {
             publisher.publish(&book, now_ns);
         }
         // The second is there whole, but for its version: the writer has not come to that.
-        const VERSION: usize = 33;
         let word = |publisher: &Publisher<Arc<Memory>>, add: u64| {
             publisher.region().words()[VERSION].fetch_add(add, Ordering::Relaxed)
         };
