@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,20 @@ def broken(folder: Path) -> Path:
     return path
 
 
+def failing_once(folder: Path) -> Callable[[str], int]:
+    """A unit that fails where it is tried first, whichever worker tries it."""
+    folder.mkdir()
+
+    def rows(path: str) -> int:
+        tried = folder / Path(path).name
+        if not tried.exists():
+            tried.touch()
+            raise OSError("the first try")
+        return len(gapless.trades(path))
+
+    return rows
+
+
 def test_units_are_files_with_names_of_their_own(tmp_path: Path) -> None:
     found = _units.inputs([str(SAMPLES / "*.cap.zst"), FILES[0]])
     assert len(found) == len(set(found)) >= 9
@@ -53,12 +68,15 @@ def test_dask(tmp_path: Path) -> None:
         mixed = gapless.dask.to_parquet(client, [broken(tmp_path), *FILES], out, **KINDS)
         assert mixed[0].error and "broken.cap.zst" in mixed[0].error
         check(mixed[1:], out)
-        lengths = gapless.dask.map_files(client, lambda path: len(gapless.trades(path)), FILES)
-        assert lengths == [len(gapless.trades(path)) for path in FILES]
+        known = [len(gapless.trades(path)) for path in FILES]
+        tried = failing_once(tmp_path / "tried")
+        assert gapless.dask.map_files(client, tried, FILES) == known
+        with pytest.raises(OSError, match="the first try"):
+            gapless.dask.map_files(client, failing_once(tmp_path / "again"), FILES, retries=0)
 
 
 def begin(ray: Any) -> None:
-    """A local cluster. Ray gives its own agent 15 s to start, which a busy machine may not keep."""
+    """A local cluster, begun anew where a busy machine does not keep Ray's limits on its start."""
     for left in reversed(range(5)):
         try:
             ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
@@ -69,7 +87,10 @@ def begin(ray: Any) -> None:
                 raise
 
 
-def test_ray(tmp_path: Path) -> None:
+def test_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Read when Ray is imported and by the processes that it starts.
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
+    monkeypatch.setenv("RAY_agent_register_timeout_ms", "120000")
     ray = pytest.importorskip("ray")
     import gapless.ray
 
@@ -81,7 +102,9 @@ def test_ray(tmp_path: Path) -> None:
         mixed = gapless.ray.to_parquet([broken(tmp_path), *FILES], out, **KINDS)
         assert mixed[0].error and "broken.cap.zst" in mixed[0].error
         check(mixed[1:], out)
-        lengths = gapless.ray.map_files(lambda path: len(gapless.trades(path)), FILES)
-        assert lengths == [len(gapless.trades(path)) for path in FILES]
+        known = [len(gapless.trades(path)) for path in FILES]
+        assert gapless.ray.map_files(failing_once(tmp_path / "tried"), FILES) == known
+        with pytest.raises(OSError, match="the first try"):
+            gapless.ray.map_files(failing_once(tmp_path / "again"), FILES, retries=0)
     finally:
         ray.shutdown()
