@@ -88,7 +88,7 @@ impl sharded_slab::Config for Bits {
     const MAX_PAGES: usize = 15;
 }
 
-static OBJECTS: LazyLock<Slab<Object, Bits>> = LazyLock::new(|| Slab::new_with_config::<Bits>());
+static OBJECTS: LazyLock<Slab<Object, Bits>> = LazyLock::new(Slab::new_with_config::<Bits>);
 
 /// Runs the body of an exported function that makes an object, and gives its handle to the caller.
 pub(crate) fn made<H: Handle>(
