@@ -11,7 +11,9 @@ use gapless::book::local::{Reason, State};
 use gapless::book::publish::{Config, ReadError};
 use gapless::engine::SourceState;
 use gapless::replay::input;
+use gapless::replay::lists;
 use gapless::replay::pace::Speed;
+use gapless::venues::instruments::{Instruments, List};
 use gapless::{BookReader, Choices, Engine, EngineError, Replay, Source, Wait};
 use gapless_tests::recordings;
 
@@ -216,6 +218,45 @@ fn books_of_an_input_that_breaks_off_are_live_no_more() {
         assert_eq!((book.state, book.reason), (State::Syncing, Reason::Disconnected), "{book:?}");
     }
     assert!(of_good.iter().any(|book| book.state == State::Live));
+}
+
+#[test]
+fn books_know_from_lists_that_were_given_what_they_are() {
+    let url = "https://fapi.binance.com/fapi/v1/exchangeInfo";
+    let body = r#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","contractType":"PERPETUAL",
+        "baseAsset":"BTC","quoteAsset":"USDT","marginAsset":"USDT","filters":[
+        {"filterType":"PRICE_FILTER","tickSize":"0.10"},
+        {"filterType":"LOT_SIZE","stepSize":"0.001"}]}]}"#;
+    let line = format!("{url}\t{}", body.replace('\n', " "));
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lists-of-an-engine.txt");
+    std::fs::write(&file, line).unwrap();
+    let lists = lists::read([input::Input::file(file)]).unwrap();
+    let ticks = |builder: gapless::engine::Builder| {
+        let engine = builder.start().unwrap();
+        engine.join();
+        let reports = engine.reports();
+        let tick = |report: &gapless::OwnedReport| {
+            let report = report.report();
+            report.instrument().map(|row| (report.symbol().to_owned(), row.tick.to_string()))
+        };
+        let mut ticks: Vec<_> = reports.iter().filter_map(tick).collect();
+        ticks.sort_unstable();
+        ticks.dedup();
+        ticks
+    };
+    let source = || Source::replay([sample("binance_usdm.cap.zst")]);
+    assert_eq!(ticks(Engine::builder().source(source())), []);
+    let known = [("BTCUSDT".to_owned(), "0.1".to_owned())];
+    assert_eq!(ticks(Engine::builder().source(source()).instruments(lists.table.clone())), known);
+    // A source's own lists stand alone.
+    let mut own = lists.table.clone();
+    let mut row = own.iter().next().unwrap().clone();
+    row.symbol = "ETHUSDT".to_owned();
+    own = Instruments::default();
+    own.update(List { instruments: vec![row], ..List::default() });
+    let choices = Choices { instruments: own.into(), ..Choices::default() };
+    let builder = Engine::builder().source(source().choices(choices)).instruments(lists.table);
+    assert!(ticks(builder).iter().all(|(symbol, _)| symbol != "BTCUSDT"));
 }
 
 #[test]

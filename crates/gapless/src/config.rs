@@ -7,6 +7,8 @@
 //! levels = 4096                 # levels a side for which the full depth has room
 //! writer_silent_ms = 1000       # a writer that gave no sign of life for longer counts as dead
 //! freshness_ms = 5000           # a book that was silent for longer is stale; absent: never
+//! instruments = ["lists.zst"]   # files of the venues' lists of instruments, a URL, a tab and its
+//!                               # answer a line; absent: known is what the sources say
 //! idle = "sleep"                # "sleep", "yield" or "spin" while nothing is due; of recordings
 //!                               # alone: what a feed brings wakes its thread
 //! cores = [1]                   # the threads are bound to these; absent: to none
@@ -64,6 +66,8 @@ use crate::engine::Builder;
 use crate::{Engine, Source, Wait};
 use gapless_book::publish::{Config as Publication, LayoutError};
 use gapless_feed::source::TopicConfig;
+use gapless_replay::input::Input;
+use gapless_replay::lists;
 use gapless_replay::pace::Speed;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -95,6 +99,8 @@ struct Text {
     levels: Option<usize>,
     writer_silent_ms: Option<u32>,
     freshness_ms: Option<u32>,
+    #[serde(default)]
+    instruments: Vec<PathBuf>,
     idle: Option<Idle>,
     #[serde(default)]
     cores: Vec<usize>,
@@ -184,6 +190,11 @@ pub fn read(text: &str) -> Result<Builder, ConfigError> {
     }
     if let Some(limit_ms) = text.freshness_ms {
         builder = builder.freshness(Duration::from_millis(u64::from(limit_ms)));
+    }
+    if !text.instruments.is_empty() {
+        let lists = lists::read(text.instruments.iter().map(Input::file));
+        let lists = lists.map_err(|error| ConfigError(format!("instruments: {error}")))?;
+        builder = builder.instruments(lists.table);
     }
     builder = share(builder, text.share, text.share_folder)?;
     let plaintext = text.allow_plaintext_loopback;
@@ -342,7 +353,9 @@ mod tests {
             shown.map(|line| format!("{}\n", line.trim_start_matches("//!"))).collect();
         let documented: Text = toml::from_str(&text).unwrap();
         assert_eq!(publication(&documented), Publication::default());
-        read(&text).unwrap();
+        let kept = |line: &&str| !line.starts_with("instruments");
+        read(&text.lines().map(str::trim_start).filter(kept).collect::<Vec<_>>().join("\n"))
+            .unwrap();
     }
 
     #[test]
@@ -466,6 +479,7 @@ mod tests {
             ("[[sources]]\nreplai = []\n", "replai"),
             ("", "sources"),
             (r#"{"sources":[{"replay":["a"],"symbols":["A"]}]}"#, "sources[0].symbols"),
+            (r#"{"sources":[{"replay":["a"]}],"instruments":["/no/such"]}"#, "instruments: /no"),
             (r#"{"sources":[{"replay":["a"]}],"depth":0}"#, "depth: "),
             (r#"{"sources":[{"replay":["a"]}],"ring":1000}"#, "ring: "),
             (r#"{"sources":[{"replay":["a"]}],"writer_silent_ms":0}"#, "writer_silent_ms: "),

@@ -41,6 +41,7 @@ use gapless_feed::{Feed, SharedGate};
 use gapless_replay::ReplayError;
 use gapless_replay::input::{self, Input};
 use gapless_replay::pace::{Pacer, Speed};
+use gapless_venues::instruments::Instruments;
 pub use listing::{ERRORS_MAX, SourceState, SourceStatus};
 use listing::{Listing, Part};
 use live::Live;
@@ -329,6 +330,7 @@ pub struct Builder {
     idle: Wait,
     cores: Vec<usize>,
     freshness: Option<Duration>,
+    instruments: Arc<Instruments>,
     #[cfg(target_os = "linux")]
     shared: Option<(crate::shm::Directory, String)>,
 }
@@ -387,6 +389,18 @@ impl Builder {
         self
     }
 
+    /// What is known of the instruments of all sources before they say it themselves: of lists that
+    /// were kept ([`gapless_replay::lists::read`]). A book knows its tick, lot, contract value, kind
+    /// and status from its beginning ([`BookReport::instrument`](crate::BookReport::instrument));
+    /// what a recording or a venue says of it later replaces that. A source that was given lists of
+    /// its own ([`Choices::instruments`], `SourceConfig::instruments`) goes by those alone. Default:
+    /// nothing is known.
+    #[must_use]
+    pub fn instruments(mut self, table: impl Into<Arc<Instruments>>) -> Self {
+        self.instruments = table.into();
+        self
+    }
+
     /// Publishes every book in shared memory under the name of this engine, where other processes
     /// find it ([`crate::shm`]). A book for which there is no room or whose name another engine
     /// has is published in this process only, and [`Engine::status`] says so.
@@ -395,6 +409,13 @@ impl Builder {
     pub fn share(mut self, directory: crate::shm::Directory, engine: impl Into<String>) -> Self {
         self.shared = Some((directory, engine.into()));
         self
+    }
+
+    /// Gives a source the lists of all where it has none of its own.
+    fn make_known(&self, own: &mut Arc<Instruments>) {
+        if own.is_empty() {
+            own.clone_from(&self.instruments);
+        }
     }
 
     /// An engine that has not started.
@@ -469,6 +490,7 @@ impl Engine {
             idle: Wait::Sleep(Duration::from_millis(1)),
             cores: Vec::new(),
             freshness: None,
+            instruments: Arc::default(),
             #[cfg(target_os = "linux")]
             shared: None,
         }
@@ -592,8 +614,10 @@ impl Engine {
             return Ok(vec![(Part::new(0, Vec::new()), reading)]);
         }
         let shares = source.shares().map_err(EngineError::Source)?;
+        let mut choices = source.choices.clone();
+        self.builder.make_known(&mut choices.instruments);
         let reading = |share| {
-            let (replay, failures) = Replay::with(share, source.choices.clone());
+            let (replay, failures) = Replay::with(share, choices.clone());
             let mut part = Part::new(0, replay.progress().to_vec());
             failures.iter().for_each(|failure| part.error(failure.to_string()));
             (part, Reading::Recorded(Box::new(replay)))
@@ -609,6 +633,7 @@ impl Engine {
             let failed = |error| EngineError::Live(format!("{}: {error}", source.name));
             source.key = Some(key.read().map_err(failed)?);
         }
+        self.builder.make_known(&mut source.instruments);
         let freshness = self.builder.freshness.map(|limit| i64::try_from(limit.as_nanos()));
         let freshness = freshness.map(|limit_ns| limit_ns.unwrap_or(i64::MAX));
         source.symbol_silence_ns = source.symbol_silence_ns.or(freshness);
