@@ -56,6 +56,8 @@ pub enum Phase {
     Failed,
     /// By the user.
     Stopped,
+    /// Everything has come that was to come.
+    Ended,
 }
 
 impl Phase {
@@ -69,6 +71,7 @@ impl Phase {
             Self::Open(_) => "open",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
+            Self::Ended => "ended",
         }
     }
 }

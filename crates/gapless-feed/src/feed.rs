@@ -28,7 +28,7 @@ use crate::tap::{Deed, Tap};
 use gapless_book::lines::LineNo;
 use gapless_book::local::Reason;
 use gapless_venues::books::Books;
-use gapless_venues::live::Lost;
+use gapless_venues::live::{Lost, Socket};
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{LineId, Watcher, Wire};
 use gapless_venues::venue::Topic;
@@ -43,6 +43,9 @@ pub const COARSE_NS: i64 = 100_000_000;
 /// Wait after an upgrade that a firewall refused, ns.
 pub const FIREWALL_NS: i64 = 600_000_000_000;
 
+/// With this code a machine closes once everything was played.
+const ALL_PLAYED: u16 = 1000;
+
 /// Why a source cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,6 +56,8 @@ pub enum SourceError {
     TooManyTopics,
     /// No line, or more than [`LINES_MAX`].
     Lines,
+    /// Recordings of these topics are played by no machine, or by several lines.
+    Replay,
     /// The same topic twice.
     Repeated {
         /// Its channel.
@@ -68,6 +73,7 @@ impl fmt::Display for SourceError {
             Self::NoTopic => f.write_str("nothing is subscribed"),
             Self::TooManyTopics => write!(f, "more than {TOPICS_MAX} topics"),
             Self::Lines => write!(f, "needs 1 to {LINES_MAX} lines"),
+            Self::Replay => f.write_str("a replay is of a venue and has one line"),
             Self::Repeated { channel, symbol } => write!(f, "{channel} of {symbol} twice"),
         }
     }
@@ -163,7 +169,7 @@ impl Feed {
         for (line, settings) in config.lines.iter().enumerate() {
             let base = config.socket_base(settings);
             let topics: Vec<Topic<'_>> = config.topics.iter().map(TopicConfig::topic).collect();
-            for socket in config.session().wiring().sockets(config.market, &topics) {
+            for socket in sockets(&config, &topics) {
                 let own = |topic: &Topic<'_>| TopicConfig {
                     channel: topic.channel.to_owned(),
                     symbol: topic.symbol.to_owned(),
@@ -316,10 +322,17 @@ impl Feed {
                 Phase::Waiting(until) => until,
                 Phase::Connecting(since) => since.saturating_add(CONNECT_NS_MAX),
                 Phase::Open(_) => self.next_coarse.min(place.sends_at(now)),
-                Phase::Idle | Phase::Failed | Phase::Stopped => i64::MAX,
+                Phase::Idle | Phase::Failed | Phase::Stopped | Phase::Ended => i64::MAX,
             });
         }
         first
+    }
+
+    /// Whether all was played that was to be, and nothing will come any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let is_over = |place: &Connection| matches!(place.phase, Phase::Ended | Phase::Idle);
+        self.config.replay.is_some() && self.places.iter().all(is_over)
     }
 
     /// Sessions with their connection's line, for whoever shows the books.
@@ -465,8 +478,15 @@ impl Feed {
 
     /// A connection ended, or an attempt failed.
     pub fn closed<W: Watcher>(&mut self, conn: ConnId, why: &Why, now: i64, watcher: &mut W) {
+        let is_replay = self.config.replay.is_some();
         let Some(place) = self.current(conn).filter(|place| place.is_busy()) else { return };
         place.last_why = why.to_string();
+        if is_replay && place.is_open() && *why == Why::Closed(Some(ALL_PLAYED)) {
+            place.phase = Phase::Ended;
+            place.last_why = "all was played".to_owned();
+            watcher.line(LineId(conn.place));
+            return watcher.wire(now, &Wire::Closed("all was played"));
+        }
         self.counters.losses += 1;
         self.void(conn.place, now, watcher);
         let second = i64::MAX / 1_000_000_000;
@@ -601,6 +621,10 @@ impl Feed {
     /// Nobody looked at the sockets for a while: what waits in them is old. Every open connection
     /// ends, and its books are void before anything more is read.
     pub fn stood_still<W: Watcher>(&mut self, now: i64, watcher: &mut W) {
+        if self.config.replay.is_some() {
+            // What a machine plays is as old as it is.
+            return;
+        }
         let why = Why::Broken("nobody read it for too long".to_owned());
         for at in 0..u32::try_from(self.places.len()).unwrap_or(u32::MAX) {
             if self.places.get(at as usize).is_some_and(Connection::is_open) {
@@ -740,6 +764,10 @@ impl Feed {
     }
 
     fn deed<W: Watcher>(&mut self, at: u32, deed: Deed, now: i64, watcher: &mut W) {
+        if self.config.replay.is_some() && deed != Deed::Reconnect {
+            // What is wanted of a venue was wanted then; the machine plays on.
+            return;
+        }
         match deed {
             Deed::Send(text) => self.send_now(at, text, now, watcher),
             Deed::Fetch(book) => self.fetch_book(at, book),
@@ -807,6 +835,15 @@ impl Feed {
     }
 }
 
+/// The connections that a line of a source has.
+fn sockets<'a>(config: &SourceConfig, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
+    let session = config.session();
+    match &config.replay {
+        Some(span) => session.wiring().replays(config.market, topics, span),
+        None => session.wiring().sockets(config.market, topics),
+    }
+}
+
 /// Whether a source can be had as it is configured.
 ///
 /// # Errors
@@ -820,6 +857,10 @@ pub fn check(config: &SourceConfig) -> Result<(), SourceError> {
     }
     if config.lines.is_empty() || config.lines.len() > LINES_MAX {
         return Err(SourceError::Lines);
+    }
+    let topics: Vec<Topic<'_>> = config.topics.iter().map(TopicConfig::topic).collect();
+    if config.replay.is_some() && (config.lines.len() > 1 || sockets(config, &topics).is_empty()) {
+        return Err(SourceError::Replay);
     }
     let mut seen = std::collections::HashSet::new();
     match config.topics.iter().find(|topic| !seen.insert(*topic)) {

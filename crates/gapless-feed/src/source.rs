@@ -1,8 +1,10 @@
 //! What a source is: a venue, topics, and the lines by which they come.
 
 use gapless_book::lines::LinePolicy;
+use gapless_book::local::CrossedPolicy;
 use gapless_venues::instruments::Instruments;
-use gapless_venues::live::Live;
+use gapless_venues::live::{Acks, Live, Rate, Span};
+use gapless_venues::machine;
 use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::relay::{Flavour, Relay};
 use gapless_venues::session::{Session, SessionConfig};
@@ -102,6 +104,11 @@ pub struct SourceConfig {
     pub lists_ns: Option<i64>,
     /// Time between two questions of what is polled, ns.
     pub poll_ns: i64,
+    /// A Tardis machine plays what was recorded in this time instead of what is: of a venue its own
+    /// frames, of [`VenueId::Tardis`] normalized messages. Nothing is asked for over HTTP, a book
+    /// that has lost something waits for the next whole one in the recording, and once all was
+    /// played the books stay as they are. A replay that breaks off begins anew. One line only.
+    pub replay: Option<Span>,
     /// How a relay is spoken to.
     pub flavour: Flavour,
     /// Its key.
@@ -128,6 +135,7 @@ impl SourceConfig {
             instruments: Arc::default(),
             lists_ns: Some(3_600_000_000_000),
             poll_ns: 1_000_000_000,
+            replay: None,
             flavour: Flavour::default(),
             key: None,
         };
@@ -147,8 +155,19 @@ impl SourceConfig {
                 let relay = Relay { flavour: self.flavour.clone() };
                 AnySession::Relay(Box::new(Session::new(relay, self.session)))
             }
-            venue => venue.session(self.session),
+            venue => venue.session(self.choices()),
         }
+    }
+
+    /// Choices of its sessions.
+    fn choices(&self) -> SessionConfig {
+        let mut choices = self.session;
+        choices.recorded |= self.replay.is_some();
+        if self.replay.is_some() && choices.policy.crossed == CrossedPolicy::Resync {
+            // There is nobody to ask.
+            choices.policy.crossed = CrossedPolicy::Report;
+        }
+        choices
     }
 
     /// Whether its venue has lists of instruments that it can be asked for.
@@ -159,6 +178,10 @@ impl SourceConfig {
 
     /// Paths of the lists that its topics need.
     pub(crate) fn lists(&self) -> Vec<String> {
+        if self.replay.is_some() {
+            // What is listed now says nothing of then.
+            return Vec::new();
+        }
         let topics: Vec<Topic<'_>> = self.topics.iter().map(TopicConfig::topic).collect();
         self.session().wiring().lists(self.market, &topics)
     }
@@ -166,13 +189,24 @@ impl SourceConfig {
     /// Habits of its venue.
     #[must_use]
     pub fn live(&self) -> Live {
-        self.session().wiring().live()
+        let live = self.session().wiring().live();
+        if self.replay.is_none() {
+            return live;
+        }
+        // A machine wants every subscription within two seconds and answers none.
+        let (acks, sends) = (Acks::None, Rate::new(u32::MAX, 1_000));
+        let (socket, lifetime_ms) = (machine::SOCKET, None);
+        Live { socket, acks, sends, subscribes: sends, lifetime_ms, ..live }
     }
 
     /// Base of HTTP addresses, without a slash at the end.
     #[must_use]
     pub fn rest_base(&self) -> String {
         let base = match &self.rest {
+            // What the machine may be asked is counted apart from what the venue may be.
+            _ if self.replay.is_some() => {
+                return self.lines.first().map_or_else(String::new, |line| self.socket_base(line));
+            }
             Some(base) => base,
             None if self.venue == VenueId::Relay => &*self.flavour.rest_base,
             None => self.live().rest,

@@ -24,6 +24,7 @@ pub mod kernel;
 mod layout;
 mod learned;
 pub mod live;
+pub mod machine;
 pub mod okx;
 pub mod registry;
 pub mod relay;

@@ -100,6 +100,15 @@ pub enum Lost<'a> {
     Range(i64, i64),
 }
 
+/// A stretch of time whose recordings are played again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Its first minute, ISO 8601 in UTC.
+    pub from: String,
+    /// The minute after its last.
+    pub to: String,
+}
+
 /// A connection that a set of topics needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket<'a> {
@@ -116,6 +125,13 @@ pub trait Wiring {
 
     /// The connections that these topics need.
     fn sockets<'a>(&self, market: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>>;
+
+    /// The connections by which a machine that plays recordings brings these topics as they were;
+    /// none where none are recorded.
+    fn replays<'a>(&self, market: Market, topics: &[Topic<'a>], span: &Span) -> Vec<Socket<'a>> {
+        let _ = (market, topics, span);
+        Vec::new()
+    }
 
     /// What an HTTP request weighs; `path` is path and query.
     fn weight(&self, path: &str) -> u32 {

@@ -45,6 +45,9 @@
 //! instruments_s = 3600          # the venue's lists of instruments are read at the start and so
 //!                               # often; 0: never; at least 60
 //! snapshot_depth = 1000         # levels a side of HTTP snapshots; absent: as many as there are
+//! from = "2026-11-01"           # what a Tardis machine at `socket` has of this time is played, in
+//! to = "2026-11-02T12:00:00Z"   # the venue's own frames (`live = "tardis"`: normalized); in UTC,
+//!                               # `to` itself is left out; absent: what comes now
 //! flavour = "scored"            # how a relay is spoken to: "polled", "prefixed", "scored",
 //!                               # "per_topic", "replayed"
 //! key_env = "NAME"              # variable that holds the key, or
@@ -128,6 +131,8 @@ struct SourceText {
     lifetime_s: Option<u64>,
     instruments_s: Option<u64>,
     snapshot_depth: Option<u16>,
+    from: Option<String>,
+    to: Option<String>,
     flavour: Option<String>,
     key_env: Option<String>,
     key_file: Option<PathBuf>,
@@ -365,7 +370,9 @@ mod tests {
         let text: String =
             shown.lines().map(|line| format!("{}\n", line.trim_start_matches("//!"))).collect();
         let text = text.replace("VENUE", "bybit").replace("CHANNEL", "orderbook.50");
-        let relays = |line: &&str| ["key_", "flavour"].iter().any(|key| line.contains(key));
+        // What does not stand beside the rest.
+        let apart = ["key_", "flavour", "from = ", "to = "];
+        let relays = |line: &&str| apart.iter().any(|key| line.contains(key));
         let text: Vec<_> = text.lines().filter(|line| !relays(line)).collect();
         read(&text.join("\n")).unwrap();
         let short = "[[sources]]\nlive = \"okx\"\nsymbols = [\"BTC-USDT\"]\n";
@@ -480,6 +487,7 @@ mod tests {
             ("", "sources"),
             (r#"{"sources":[{"replay":["a"],"symbols":["A"]}]}"#, "sources[0].symbols"),
             (r#"{"sources":[{"replay":["a"]}],"instruments":["/no/such"]}"#, "instruments: /no"),
+            (r#"{"sources":[{"replay":["a"],"from":"2026-11-01"}]}"#, "sources[0].from"),
             (r#"{"sources":[{"replay":["a"]}],"depth":0}"#, "depth: "),
             (r#"{"sources":[{"replay":["a"]}],"ring":1000}"#, "ring: "),
             (r#"{"sources":[{"replay":["a"]}],"writer_silent_ms":0}"#, "writer_silent_ms: "),
@@ -547,5 +555,41 @@ mod tests {
             (r#"{"sources":[]}"#, "sources: at least one"),
             (r#"{"sources":[{"replay":["a"]}],"books":["x:Y","x:Y"]}"#, "books: x:Y twice"),
         ]);
+    }
+
+    #[test]
+    fn what_a_replay_cannot_be_is_named() {
+        for (live, keys, words) in [
+            ("okx", r#""from":"2026-11-01""#, "to: missing beside `from`"),
+            ("okx", r#""to":"2026-11-01""#, "from: missing beside `to`"),
+            ("okx", r#""from":"soon","to":"later""#, "from: no time like"),
+            ("okx", r#""from":"2026-11-01","to":"1793491200""#, "to: no time like"),
+            ("okx", r#""from":"2026-11-02","to":"2026-11-02""#, "to: not after `from`"),
+            ("relay", r#""from":"2026-11-01","to":"2026-11-02""#, "from: a replay is of a venue"),
+            (
+                "okx",
+                r#""from":"2026-11-01","to":"2026-11-02","rest":"https://x""#,
+                "rest: does not",
+            ),
+            ("okx", r#""from":"2026-11-01","to":"2026-11-02","lines":[]"#, "lines: does not"),
+            (
+                "okx",
+                r#""from":"2026-11-01","to":"2026-11-02","instruments_s":0"#,
+                "instruments_s: ",
+            ),
+        ] {
+            let source = format!(r#"{{"live":"{live}","symbols":["A-B"],{keys}}}"#);
+            let text = format!(r#"{{"sources":[{source}]}}"#);
+            named(&[(&text, &format!("sources[0].{words}"))]);
+        }
+        let span = r#""from":"2026-11-01","to":"2026-11-01T00:05:00Z""#;
+        for live in ["okx", "tardis", "binance_usdm"] {
+            let source = format!(r#"{{"live":"{live}","symbols":["A-B"],{span}}}"#);
+            let text = format!(r#"{{"allow_plaintext_loopback":true,"sources":[{source}]}}"#);
+            let builder = read(&text).unwrap();
+            let source = &builder.live_sources().next().unwrap().source;
+            assert_eq!(source.socket_base(&source.lines[0]), "ws://127.0.0.1:8001");
+            assert_eq!((source.silence_ns, source.has_lists()), (0, false));
+        }
     }
 }

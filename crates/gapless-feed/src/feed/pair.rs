@@ -19,6 +19,10 @@ pub const REPLACE_NS_MAX: i64 = 3_600_000_000_000;
 impl Feed {
     /// The other of a pair connects, to take over.
     pub(super) fn replace(&mut self, at: u32, now: i64) {
+        if self.config.replay.is_some() {
+            // Another would be played from the beginning.
+            return;
+        }
         let Some(place) = self.places.get(at as usize).filter(|place| !place.is_standby) else {
             return;
         };

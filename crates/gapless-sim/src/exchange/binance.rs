@@ -87,10 +87,26 @@ impl Binance {
         if !class.is_empty() && class != traffic_class(name) {
             return;
         }
+        if desk.connection(conn).is_some_and(|connection| connection.is_played)
+            && let Some(symbol) = name.strip_suffix("@depthSnapshot")
+        {
+            return self.generated(desk, conn, name, symbol);
+        }
         let Some((symbol, channel)) = self.stream(desk, name) else { return };
         let id = symbol.map_or(0, |symbol| self.ids[symbol]);
         let topic = desk.open(name, symbol, channel, || id);
         join(self, desk, conn, topic);
+    }
+
+    /// The whole book that was asked for while it was recorded, among the frames.
+    fn generated(&self, desk: &mut Desk, conn: Conn, stream: &str, symbol: &str) {
+        let Some(at) = desk.listed("", &symbol.to_uppercase()) else { return };
+        let symbol = desk.symbol(at);
+        let book = symbol.truth.top(1000);
+        let name = &symbol.spec.name;
+        let body = self.flavour.snapshot(symbol, name, self.ids[at], &book, desk.now_ns);
+        let text = Object::new().text("stream", stream).raw("generated", true).raw("data", body);
+        desk.send(conn, Wire::Text(text.close().into()));
     }
 
     fn command(&mut self, desk: &mut Desk, conn: Conn, message: &Value) {

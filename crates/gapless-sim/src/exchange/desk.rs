@@ -48,6 +48,8 @@ pub(crate) struct Connection {
     silent_until_ns: u64,
     closing: Option<(u64, u16, &'static str)>,
     frozen: bool,
+    /// A machine plays recordings on it.
+    pub is_played: bool,
     held: Option<Wire>,
 }
 
@@ -314,6 +316,7 @@ impl Desk {
             silent_until_ns: 0,
             closing: None,
             frozen: false,
+            is_played: false,
             held: None,
         };
         self.conns.insert(conn, connection);
@@ -379,6 +382,10 @@ impl Desk {
 
     /// Says something that is no data: acknowledgements, pongs, notices.
     pub fn say(&mut self, conn: Conn, text: impl Into<Arc<str>>) {
+        if self.connection(conn).is_some_and(|connection| connection.is_played) {
+            // A machine answers nothing.
+            return;
+        }
         self.send(conn, Wire::Text(text.into()));
     }
 
@@ -409,6 +416,14 @@ impl Desk {
         if let Some(connection) = self.connection_mut(conn) {
             connection.closing.get_or_insert((at_ns, code, reason));
         }
+    }
+
+    /// A machine plays on this connection, until it has played everything.
+    pub fn play(&mut self, conn: Conn, until_ns: u64) {
+        if let Some(connection) = self.connection_mut(conn) {
+            connection.is_played = true;
+        }
+        self.close_at(conn, until_ns, 1000, "WS replay finished");
     }
 
     /// Closes a connection whose time has come; whether it did.

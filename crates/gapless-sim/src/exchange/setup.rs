@@ -2,6 +2,7 @@
 
 use super::budget::Limits;
 use super::faults::Faults;
+use super::wire::Request;
 use crate::dialect::json::Object;
 use crate::market::SymbolSpec;
 use crate::profile::Profile;
@@ -72,6 +73,27 @@ impl Venue {
     #[must_use]
     pub const fn sequenced(self) -> bool {
         !matches!(self, Self::Tardis)
+    }
+
+    /// Where a client of a machine that plays this exchange would be without the machine, by the
+    /// request; `None` where the request is for no replay.
+    pub(crate) fn played(self, request: &Request<'_>) -> Option<&'static str> {
+        if request.path() != "/ws-replay" {
+            return (self == Self::Tardis && request.path() == "/ws-replay-normalized")
+                .then_some("/ws-replay-normalized");
+        }
+        let exchange = request.query("exchange")?;
+        Some(match (self, exchange.as_str()) {
+            (Self::BinanceSpot, "binance")
+            | (Self::BinanceUs, "binance-us")
+            | (Self::BinanceUsdm, "binance-futures")
+            | (Self::BinanceCoinm, "binance-delivery") => "/stream",
+            (Self::Bybit, "bybit") => "/v5/public/linear",
+            (Self::Bybit, "bybit-spot") => "/v5/public/spot",
+            (Self::Okx, "okex" | "okex-swap") => "/ws/v5/public",
+            (Self::Deribit, "deribit") => "/ws/api/v2",
+            _ => return None,
+        })
     }
 
     /// What it says on a path about a message that it has lost.

@@ -3,9 +3,13 @@
 use super::request::sockets;
 use super::rest::used_weight;
 use super::{BinanceCoinm, BinanceSpot, BinanceUs, BinanceUsdm, Dialect, STREAMS_MAX};
-use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Span, Wiring};
+use crate::machine;
 use crate::url;
 use crate::venue::{HttpAnswer, Market, Topic};
+
+/// Channel of whole books in recordings.
+const WHOLE: &str = "depthSnapshot";
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -80,6 +84,20 @@ fn refusal(code: &str) -> Refusal {
     }
 }
 
+/// Whole books were asked for when it was recorded, and stand in a channel of their own.
+fn replays<'a>(dialect: Dialect, topics: &[Topic<'a>], span: &Span) -> Vec<Socket<'a>> {
+    let exchange = match dialect {
+        Dialect::Spot => "binance",
+        Dialect::Us => "binance-us",
+        Dialect::Usdm => "binance-futures",
+        Dialect::Coinm => "binance-delivery",
+    };
+    let is_diff = |topic: &&Topic<'a>| topic.channel.split('@').next() == Some("depth");
+    let whole = topics.iter().filter(is_diff).map(|topic| Topic { channel: WHOLE, ..*topic });
+    let all: Vec<_> = topics.iter().copied().chain(whole).collect();
+    machine::sockets(&all, span, |_| exchange)
+}
+
 macro_rules! wirings {
     ($($venue:ident)*) => {$(
         impl Wiring for $venue {
@@ -89,6 +107,15 @@ macro_rules! wirings {
 
             fn sockets<'a>(&self, _: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
                 sockets(Self::DIALECT, topics)
+            }
+
+            fn replays<'a>(
+                &self,
+                _: Market,
+                topics: &[Topic<'a>],
+                span: &Span,
+            ) -> Vec<Socket<'a>> {
+                replays(Self::DIALECT, topics, span)
             }
 
             fn weight(&self, path: &str) -> u32 {
@@ -120,6 +147,17 @@ wirings! { BinanceSpot BinanceUs BinanceUsdm BinanceCoinm }
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replay_of_a_book_needs_the_whole_books_that_were_recorded() {
+        let span = Span { from: "2026-11-01".to_owned(), to: "2026-11-01T00:05Z".to_owned() };
+        let topic = |channel| Topic { channel, symbol: "BTCUSDT" };
+        let topics = [topic("depth@100ms"), topic("trade")];
+        let sockets = BinanceUsdm.replays(Market::Unknown, &topics, &span);
+        let path = "/ws-replay?exchange=binance-futures&from=2026-11-01&to=2026-11-01T00%3A05Z";
+        let expected = [topics[0], topics[1], topic(WHOLE)].to_vec();
+        assert_eq!(sockets, [Socket { path: path.to_owned(), topics: expected }]);
+    }
 
     #[test]
     fn a_deep_snapshot_costs_what_the_venue_charges() {

@@ -1,7 +1,8 @@
 //! Addresses and budgets (protocols.md 3.1, 3.2, 3.4).
 
 use super::Bybit;
-use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, distinct};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Span, Wiring, distinct};
+use crate::machine;
 use crate::url;
 use crate::venue::{Market, Topic};
 
@@ -58,6 +59,22 @@ impl Wiring for Bybit {
         } else {
             Refusal::Unknown
         }
+    }
+
+    /// Linear and inverse contracts have one name there; ours says which of them is meant.
+    fn replays<'a>(&self, market: Market, topics: &[Topic<'a>], span: &Span) -> Vec<Socket<'a>> {
+        let market = said(market);
+        let exchange = match market {
+            Market::Spot => "bybit-spot",
+            Market::Option => "bybit-options",
+            _ => "bybit",
+        };
+        let mut sockets = machine::sockets(topics, span, |_| exchange);
+        for socket in &mut sockets {
+            socket.path.push_str("&category=");
+            socket.path.push_str(market.name());
+        }
+        sockets
     }
 
     /// Options are listed by their coin, everything else by the market alone.

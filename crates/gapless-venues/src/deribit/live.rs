@@ -2,7 +2,8 @@
 
 use super::rest::{AUTH_CODES, RETRY_CODES};
 use super::{Deribit, LIST_PATH};
-use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, chunks};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Span, Wiring, chunks};
+use crate::machine;
 use crate::url;
 use crate::venue::{Market, Topic};
 
@@ -28,6 +29,10 @@ impl Wiring for Deribit {
 
     fn sockets<'a>(&self, _: Market, topics: &[Topic<'a>]) -> Vec<Socket<'a>> {
         chunks("/ws/api/v2", topics, TOPICS_MAX)
+    }
+
+    fn replays<'a>(&self, _: Market, topics: &[Topic<'a>], span: &Span) -> Vec<Socket<'a>> {
+        machine::sockets(topics, span, |_| "deribit")
     }
 
     /// Lists may be asked for once a second.

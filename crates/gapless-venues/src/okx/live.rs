@@ -1,7 +1,8 @@
 //! Addresses and budgets (protocols.md 4.1, 4.2, 4.5).
 
 use super::{LIST_PATH, Okx};
-use crate::live::{Acks, Live, Rate, Refusal, Socket, Wiring, chunks, distinct};
+use crate::live::{Acks, Live, Rate, Refusal, Socket, Span, Wiring, chunks, distinct};
+use crate::machine;
 use crate::url;
 use crate::venue::{Market, Topic};
 
@@ -49,6 +50,15 @@ impl Wiring for Okx {
         let mut sockets = chunks("/ws/v5/public", &of(false), TOPICS_MAX);
         sockets.extend(chunks("/ws/v5/business", &of(true), TOPICS_MAX));
         sockets
+    }
+
+    fn replays<'a>(&self, _: Market, topics: &[Topic<'a>], span: &Span) -> Vec<Socket<'a>> {
+        machine::sockets(topics, span, |topic| match kind(topic.symbol).as_deref() {
+            Some("SWAP") => "okex-swap",
+            Some("FUTURES") => "okex-futures",
+            Some(kind) if kind.starts_with("OPTION") => "okex-options",
+            _ => "okex",
+        })
     }
 
     /// Requests for lists are counted twice as narrowly as those for books.

@@ -11,7 +11,7 @@
 //! 4. `book_snapshot` and quotes are whole pictures of their own channel, named by `name`.
 //!
 //! # Not here
-//! Files and compression; requests, since normalized streams are chosen by the URL.
+//! Files and compression; requests, since streams and replays are chosen by the URL.
 
 pub mod instruments;
 mod live;

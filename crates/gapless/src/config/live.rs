@@ -2,8 +2,10 @@
 
 use super::{Pace, SourceText};
 use crate::live::{Key, LiveConfig};
-use gapless_feed::feed::check;
+use gapless_feed::feed::{SourceError, check};
 use gapless_feed::source::{LineConfig, SourceConfig, TopicConfig};
+use gapless_replay::time;
+use gapless_venues::live::Span;
 use gapless_venues::registry::VenueId;
 use gapless_venues::relay::Flavour;
 use gapless_venues::venue::Market;
@@ -31,6 +33,8 @@ pub(super) fn first_key(text: &SourceText) -> Option<&'static str> {
         ("lifetime_s", text.lifetime_s.is_some()),
         ("instruments_s", text.instruments_s.is_some()),
         ("snapshot_depth", text.snapshot_depth.is_some()),
+        ("from", text.from.is_some()),
+        ("to", text.to.is_some()),
         ("flavour", text.flavour.is_some()),
         ("key_env", text.key_env.is_some()),
         ("key_file", text.key_file.is_some()),
@@ -67,11 +71,15 @@ pub(super) fn source(text: SourceText, plaintext_loopback: bool) -> Result<LiveC
     }
     source.rest =
         text.rest.as_ref().map(|url| base(url, "rest", plaintext_loopback)).transpose()?;
+    source.replay = replay(&text)?;
     source.lines = lines(&text, plaintext_loopback)?;
     times(&text, &mut source);
     lists(&text, &mut source)?;
     source.snapshot_depth = text.snapshot_depth;
-    check(&source).map_err(|error| format!("symbols: {error}"))?;
+    check(&source).map_err(|error| match error {
+        SourceError::Replay => format!("from: {error}"),
+        error => format!("symbols: {error}"),
+    })?;
     is_allowed(&source, plaintext_loopback)?;
     Ok(LiveConfig { source, plaintext_loopback, key: key(&text)? })
 }
@@ -225,11 +233,43 @@ fn times(text: &SourceText, source: &mut SourceConfig) {
     let milli = |ms: u64| ns(ms, 1_000_000);
     if let Some(ms) = text.silence_ms {
         source.silence_ns = milli(ms);
+    } else if source.replay.is_some() {
+        // A machine may first have to get what it plays.
+        source.silence_ns = 0;
     }
     source.symbol_silence_ns = text.symbol_silence_ms.map(milli);
     if let Some(seconds) = text.lifetime_s {
         source.lifetime_ns = Some(ns(seconds, 1_000_000_000));
     }
+}
+
+/// The time whose recordings are played, if any.
+fn replay(text: &SourceText) -> Result<Option<Span>, String> {
+    let (from, to) = match (&text.from, &text.to) {
+        (None, None) => return Ok(None),
+        (Some(_), None) => return Err("to: missing beside `from`".to_owned()),
+        (None, Some(_)) => return Err("from: missing beside `to`".to_owned()),
+        (Some(from), Some(to)) => (from, to),
+    };
+    let idle = [
+        ("rest", text.rest.is_some()),
+        ("lines", text.lines.is_some()),
+        ("lifetime_s", text.lifetime_s.is_some()),
+        ("instruments_s", text.instruments_s.is_some()),
+        ("snapshot_depth", text.snapshot_depth.is_some()),
+    ];
+    if let Some((key, _)) = idle.into_iter().find(|(_, is_there)| *is_there) {
+        return Err(format!("{key}: does not stand beside `from`"));
+    }
+    let at = |key: &str, text: &str| {
+        // A number would be a time, too, and nothing that a machine reads.
+        let at = time::parse_instant(text).filter(|_| text.get(4..5) == Some("-"));
+        at.ok_or_else(|| format!("{key}: no time like 2026-11-01 or 2026-11-01T12:00:00Z"))
+    };
+    if at("from", from)? >= at("to", to)? {
+        return Err("to: not after `from`".to_owned());
+    }
+    Ok(Some(Span { from: from.clone(), to: to.clone() }))
 }
 
 /// How often the venue's lists are read.

@@ -60,6 +60,9 @@ impl Intake for Live {
         if let Some(trouble) = self.driver.feed_mut().take_trouble() {
             failed(trouble);
         }
+        if self.driver.feed().is_over() {
+            return Step::End;
+        }
         Step::Go
     }
 

@@ -159,7 +159,8 @@ impl Source {
     }
 
     /// A feed: it has one thread, on which frames are read, applied and published. It ends when the
-    /// engine stops. What is said below of paces and threads concerns recordings only.
+    /// engine stops, or, of a replay by a machine, when all was played. What is said below of paces
+    /// and threads concerns recordings only.
     #[must_use]
     pub fn live(config: LiveConfig) -> Self {
         let name = config.source.name.clone();
@@ -390,11 +391,12 @@ impl Builder {
     }
 
     /// What is known of the instruments of all sources before they say it themselves: of lists that
-    /// were kept ([`gapless_replay::lists::read`]). A book knows its tick, lot, contract value, kind
-    /// and status from its beginning ([`BookReport::instrument`](crate::BookReport::instrument));
-    /// what a recording or a venue says of it later replaces that. A source that was given lists of
-    /// its own ([`Choices::instruments`], `SourceConfig::instruments`) goes by those alone. Default:
-    /// nothing is known.
+    /// were kept ([`gapless_replay::lists::read`]). A book knows its tick, lot, contract value,
+    /// kind and status from its beginning
+    /// ([`BookReport::instrument`](crate::BookReport::instrument)); what a recording or a venue
+    /// says of it later replaces that. A source that was given lists of
+    /// its own ([`Choices::instruments`], `SourceConfig::instruments`) goes by those alone.
+    /// Default: nothing is known.
     #[must_use]
     pub fn instruments(mut self, table: impl Into<Arc<Instruments>>) -> Self {
         self.instruments = table.into();
