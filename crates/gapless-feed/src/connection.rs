@@ -10,6 +10,7 @@ use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::command::ConnId;
 use crate::feed::renewals::Anew;
+use crate::lag::Lag;
 use crate::quarantine::Quarantine;
 use crate::rng::Rng;
 use crate::source::TopicConfig;
@@ -34,6 +35,8 @@ pub const ACK_NS_MAX: i64 = 10_000_000_000;
 pub const LATER_NS_MIN: i64 = 1_000_000_000;
 /// A request that cannot be sent for so long is better sent on another connection, ns.
 pub const STARVED_NS: i64 = 10_000_000_000;
+/// So long before the venue ends a connection it is about to, ns.
+pub const ENDING_NS: i64 = 600_000_000_000;
 /// Requests that unsubscribe of which it is known what for.
 const LEAVING_MAX: usize = 16;
 /// How often the time doubles after which silence is a fault.
@@ -124,6 +127,10 @@ pub(crate) struct Connection {
     pub key_no: u32,
     /// When it was replaced; to be closed.
     pub retired: Option<i64>,
+    /// How late its messages are.
+    pub lag: Lag,
+    /// Its books were told that they are late.
+    pub shows_late: bool,
     /// How often it was given up for silence since it was lively.
     pub quiet: u32,
     place: u32,
@@ -166,6 +173,8 @@ impl Connection {
             connects: 0,
             key_no: 0,
             retired: None,
+            lag: Lag::NONE,
+            shows_late: false,
             quiet: 0,
             place,
             attempt: 0,
@@ -214,6 +223,7 @@ impl Connection {
     pub fn open(&mut self, now: i64, life: Option<i64>) {
         self.old_at = life.map_or(i64::MAX, |life| now.saturating_add(life));
         self.retired = None;
+        self.lag = Lag::NONE;
         self.longest = 0;
         self.hold_until = i64::MIN;
         // They are counted by connection.
@@ -389,6 +399,14 @@ impl Connection {
     /// Whether it is time to replace it.
     pub const fn is_old(&self, now: i64) -> bool {
         now >= self.old_at
+    }
+
+    /// Whether the venue is about to end it, or sets no end.
+    pub fn is_ending(&self, now: i64) -> bool {
+        let Some(life) = self.session.wiring().live().lifetime_ms else { return true };
+        let life = i64::try_from(life).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let Phase::Open(since) = self.phase else { return true };
+        now.saturating_sub(since) >= life.saturating_sub(ENDING_NS)
     }
 
     /// Whether it is silent for so long that it must be broken. Where nothing can be said to come

@@ -25,6 +25,7 @@ use crate::gate::SharedGate;
 use crate::rng::Rng;
 use crate::source::{LINES_MAX, Secret, SourceConfig, TOPICS_MAX, TopicConfig};
 use crate::tap::{Deed, Tap};
+use gapless_book::event::NO_TIME;
 use gapless_book::lines::LineNo;
 use gapless_book::local::Reason;
 use gapless_venues::books::Books;
@@ -99,6 +100,8 @@ pub struct Counters {
     pub refusals: u64,
     /// Requests that were not answered in time.
     pub unanswered: u64,
+    /// Times that books became late.
+    pub lates: u64,
     /// HTTP requests made.
     pub fetches: u64,
     /// HTTP requests that failed and are made again.
@@ -131,6 +134,8 @@ pub struct ConnectionStatus {
     pub refused: Vec<TopicConfig>,
     /// When data came last, ns.
     pub data_ns: i64,
+    /// How much later than usual its last message came, ns; 0 where no stamp tells.
+    pub lag_ns: i64,
 }
 
 /// See the module's page.
@@ -399,6 +404,7 @@ impl Feed {
             is_standby: place.is_standby,
             refused: refused.cloned().collect(),
             data_ns: place.data_ns(),
+            lag_ns: place.lag.last_ns(),
         }
     }
 
@@ -457,11 +463,15 @@ impl Feed {
         // What passed is the connection's own; the books are those of its home.
         watcher.line(LineId(conn.place));
         watcher.wire(now, wire);
+        let late_ns = self.config.late_ns;
         self.with(conn.place, watcher, |place, tap| {
             place.session.bytes(now, bytes, tap);
             place.hear(now);
             if tap.data {
                 place.has_data(now);
+            }
+            if tap.stamp_ns != NO_TIME && late_ns > 0 {
+                place.lag.note(now, tap.stamp_ns, late_ns);
             }
         });
         if !self.deeds.is_empty() {
@@ -721,6 +731,7 @@ impl Feed {
             place.session.freshness(now, limit, tap);
             place.session.tick(now, tap);
         });
+        self.look_at_lag(at, watcher);
         self.keep_refused(at, watcher);
         let Some(place) = self.places.get_mut(at as usize) else { return };
         if place.is_half_open(now) || place.is_overfull() {
@@ -750,6 +761,22 @@ impl Feed {
         }
         self.poll(at, now);
         self.hand_over(at, since, now, watcher);
+    }
+
+    /// Books that no connection brings in time are stale, whatever their sequence says.
+    fn look_at_lag<W: Watcher>(&mut self, at: u32, watcher: &mut W) {
+        let home = self.home(at);
+        let mut brings = (0u32..).zip(&self.places).filter(|(other, place)| {
+            self.home(*other) == home && place.is_open() && place.is_proven()
+        });
+        let is_late = brings.clone().count() > 0 && brings.all(|(_, place)| place.lag.is_late());
+        let Some(place) = self.places.get_mut(home as usize) else { return };
+        if !is_late && !place.shows_late {
+            return;
+        }
+        self.counters.lates += u64::from(is_late && !place.shows_late);
+        place.shows_late = is_late;
+        self.with(at, watcher, |place, tap| place.session.set_late(is_late, tap));
     }
 
     /// Does what a session asked for.

@@ -23,6 +23,7 @@ mod connection;
 pub mod feed;
 mod fetches;
 pub mod gate;
+mod lag;
 pub mod lists;
 pub mod net;
 pub mod quarantine;

@@ -91,6 +91,9 @@ pub struct SourceConfig {
     pub session: SessionConfig,
     /// A connection without data for so long is broken, ns; 0: never.
     pub silence_ns: i64,
+    /// Books whose messages come later than usual by more are stale, ns; 0: never. The venue's
+    /// stamps tell, so it says nothing of channels without.
+    pub late_ns: i64,
     /// A live book without messages for so long is stale, ns; `None`: quiet is not broken.
     pub symbol_silence_ns: Option<i64>,
     /// A connection is replaced after so long, ns.
@@ -129,6 +132,7 @@ impl SourceConfig {
             merge: LinePolicy::default(),
             session: SessionConfig::live(),
             silence_ns: 0,
+            late_ns: 0,
             symbol_silence_ns: None,
             lifetime_ns: None,
             snapshot_depth: None,
@@ -142,8 +146,9 @@ impl SourceConfig {
         let live = source.live();
         let ns = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         source.silence_ns = ns(live.silence_ms);
+        source.late_ns = ns(live.late_ms);
         // Before the venue does it, with time to spare for a replacement that fails at first.
-        source.lifetime_ns = live.lifetime_ms.map(|ms| ns(ms - ms / 24));
+        source.lifetime_ns = live.lifetime_ms.map(|ms| ns(ms - ms / 12));
         source
     }
 

@@ -1,7 +1,7 @@
 //! Between a session and its watcher: everything passes, demands are kept for the feed.
 
 use gapless_book::book::Change;
-use gapless_book::event::{Body, Event, Level, Side};
+use gapless_book::event::{Body, BookKind, Event, Flags, Level, NO_TIME, Side};
 use gapless_book::local::Outcome;
 use gapless_venues::books::{BookEntry, BookId};
 use gapless_venues::session::{Action, Handler, Stage};
@@ -32,11 +32,13 @@ pub(crate) struct Tap<'a, W> {
     pub data: bool,
     /// Frames or elements that could not be read.
     pub rejects: u32,
+    /// The venue's stamp of what was read last of a market as it happened; `NO_TIME`: of nothing.
+    pub stamp_ns: i64,
 }
 
 impl<'a, W> Tap<'a, W> {
     pub const fn new(watcher: &'a mut W, deeds: &'a mut Vec<Deed>, speaks: bool) -> Self {
-        Self { watcher, deeds, speaks, data: false, rejects: 0 }
+        Self { watcher, deeds, speaks, data: false, rejects: 0, stamp_ns: NO_TIME }
     }
 }
 
@@ -52,6 +54,11 @@ impl<W: Handler> Handler for Tap<'_, W> {
                 | Body::Disconnect { .. }
                 | Body::GapNotice { .. }
         );
+        // A snapshot, or what is repeated, may bear the stamp of its last change.
+        let is_news = matches!(&event.body, Body::Book(message) if message.kind == BookKind::Delta);
+        if is_news && !event.flags.has(Flags::HISTORICAL) {
+            self.stamp_ns = event.times.venue_ns;
+        }
         if self.speaks || matches!(event.body, Body::Book(_)) {
             self.watcher.event(event, book);
         }

@@ -469,3 +469,28 @@ fn a_snapshot_that_a_lost_line_asked_for_is_given_to_the_other() {
     assert_eq!(rig.state("BTCUSDT"), (State::Live, Reason::None));
     assert_eq!(rig.fetches_made, 1);
 }
+
+#[test]
+fn a_replacement_has_until_the_venue_ends_the_old_connection() {
+    let hour = 3_600 * S;
+    let mut rig = Rig::new(spot(&["AAAUSDT", "BTCUSDT"]));
+    let old = rig.live("BTCUSDT");
+    let (begun, mut last, mut new, mut asked) = (rig.now, 101, None, 0);
+    while rig.now - begun < 24 * hour && rig.moved.is_empty() {
+        last += 1;
+        rig.frame(old, &delta("BTCUSDT", last, last));
+        if let Some(new) = new {
+            // The other's book alone: the snapshot of this one does not come.
+            rig.frame(new, &delta("AAAUSDT", last, last));
+        } else if rig.pending_connects() > 0 {
+            asked = rig.now - begun;
+            new = Some(rig.accept());
+            rig.frame(new.unwrap(), ACK);
+        }
+        rig.advance(5 * S);
+        assert!(!rig.moved.is_empty() || rig.state("BTCUSDT").0 == State::Live);
+    }
+    assert!((20 * hour..=22 * hour).contains(&asked), "{}", asked / hour);
+    let moved = rig.now - begun;
+    assert!((24 * hour - 610 * S..24 * hour - 590 * S).contains(&moved), "{}", moved / S);
+}

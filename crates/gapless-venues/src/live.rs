@@ -59,6 +59,8 @@ pub struct Live {
     pub lifetime_ms: Option<u64>,
     /// A connection without data for so long is broken, ms.
     pub silence_ms: u64,
+    /// What comes later than usual by more is late, ms; 0: the stamps say nothing of it.
+    pub late_ms: u64,
 }
 
 impl Live {
@@ -75,6 +77,7 @@ impl Live {
         acks: Acks::None,
         lifetime_ms: None,
         silence_ms: 10_000,
+        late_ms: 2_000,
     };
 }
 

@@ -191,6 +191,11 @@ macro_rules! venues {
                 match self { $(Self::$id(session) => session.fail(which, reason, handler)),* }
             }
 
+            /// See [`Session::set_late`].
+            pub fn set_late<H: Handler>(&mut self, late: bool, handler: &mut H) {
+                match self { $(Self::$id(session) => session.set_late(late, handler)),* }
+            }
+
             /// See [`Session::forgive`].
             pub fn forgive<H: Handler>(
                 &mut self,

@@ -39,6 +39,8 @@
 //! local = "192.0.2.1"           # local address to bind; absent: the system's choice
 //! silence_ms = 10000            # a connection without data for longer is broken; 0: never;
 //!                               # absent: as the venue's habits are
+//! late_ms = 2000                # books whose messages come later than usual by more are stale; 0:
+//!                               # never; absent: as the venue's stamps are
 //! symbol_silence_ms = 5000      # a book without messages for longer is stale; absent: never
 //! lifetime_s = 82800            # a connection is replaced after so long; absent: as the venue
 //!                               # ends it
@@ -127,6 +129,7 @@ struct SourceText {
     rest: Option<String>,
     local: Option<IpAddr>,
     silence_ms: Option<u64>,
+    late_ms: Option<u64>,
     symbol_silence_ms: Option<u64>,
     lifetime_s: Option<u64>,
     instruments_s: Option<u64>,

@@ -125,7 +125,10 @@ impl LocalBook {
     #[cold]
     fn settle_anew(&mut self) {
         if self.sequencer.is_chained() {
-            self.leave(State::Live, Reason::None);
+            match self.late {
+                true => self.leave(State::Stale, Reason::Late),
+                false => self.leave(State::Live, Reason::None),
+            }
             self.counters.resyncs += u64::from(self.lost);
             self.lost = false;
             self.was_live = true;

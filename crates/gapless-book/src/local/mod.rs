@@ -61,6 +61,8 @@ pub struct LocalBook {
     last_live_anchor: Option<i64>,
     audit: Option<Box<Audit>>,
     hole: Option<Box<Hole>>,
+    /// What is received is late.
+    late: bool,
 }
 
 impl LocalBook {
@@ -92,6 +94,7 @@ impl LocalBook {
             last_live_anchor: None,
             audit: None,
             hole: None,
+            late: false,
         }
     }
 
@@ -323,6 +326,18 @@ impl LocalBook {
         }
         if self.crossed_run > 0 && self.crossed_too_long(now_ns) {
             self.lose(Reason::Crossed);
+        }
+        self.outcome(before, Verdict::Heartbeat)
+    }
+
+    /// Tells whether what is received is late: a book that would be live is stale for as long.
+    pub fn set_late(&mut self, late: bool) -> Outcome {
+        let before = self.before();
+        self.late = late;
+        match (self.state, self.reason) {
+            (State::Live, _) if late => self.leave(State::Stale, Reason::Late),
+            (State::Stale, Reason::Late) if !late => self.settle(),
+            _ => {}
         }
         self.outcome(before, Verdict::Heartbeat)
     }

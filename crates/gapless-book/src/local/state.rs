@@ -10,7 +10,7 @@ pub enum State {
     Syncing,
     /// Proven, uncrossed, fresh.
     Live,
-    /// In sequence but silent for longer than allowed.
+    /// In sequence, but silent for longer than allowed or later than it.
     Stale,
     /// Needs a person or a change of configuration.
     Failed,
@@ -93,11 +93,13 @@ pub enum Reason {
     Refused,
     /// The venue has ended the symbol.
     Delisted,
+    /// What is received is older than allowed: it waited on its way, or for us.
+    Late,
 }
 
 impl Reason {
     /// Every reason; each stands at the place of its number.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::None,
         Self::AwaitingSnapshot,
         Self::AwaitingFirstDelta,
@@ -121,6 +123,7 @@ impl Reason {
         Self::Auth,
         Self::Refused,
         Self::Delisted,
+        Self::Late,
     ];
 
     /// The reason whose number is `code`.
@@ -157,6 +160,7 @@ impl Reason {
             Self::Auth => "auth",
             Self::Refused => "refused",
             Self::Delisted => "delisted",
+            Self::Late => "late",
         }
     }
 }

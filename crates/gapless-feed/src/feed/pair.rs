@@ -11,9 +11,9 @@ use gapless_book::local::State;
 use gapless_venues::books::BookEntry;
 use gapless_venues::session::{LineId, Watcher};
 
-/// A replacement that is not ready after so long takes over as it is, ns. The snapshots of a full
-/// connection cost the budget of most of an hour; who replaces an old connection has as long
-/// before the venue ends it.
+/// A replacement that is not ready after so long takes over as it is, ns, unless the venue lets the
+/// old connection live: the snapshots of a full connection cost the budget of most of an hour, and
+/// several may be replaced at once.
 pub const REPLACE_NS_MAX: i64 = 3_600_000_000_000;
 
 impl Feed {
@@ -45,7 +45,7 @@ impl Feed {
         else {
             return;
         };
-        let waited = now.saturating_sub(since) >= REPLACE_NS_MAX;
+        let waited = now.saturating_sub(since) >= REPLACE_NS_MAX && old.is_ending(now);
         let is_as_live = match self.places.get(self.home(at) as usize) {
             Some(home) if self.home(at) == self.home(at ^ 1) => brings_as_much(home, new, old),
             _ => is_as_live(new, old),

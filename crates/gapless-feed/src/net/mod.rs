@@ -106,6 +106,7 @@ impl<T: Transport> Driver<T> {
             if left.is_zero() || enough(watcher) {
                 return;
             }
+            self.clock.follow();
             let now = self.clock.now();
             self.look(now, watcher);
             let due = self.feed.deadline(now).saturating_sub(now).max(0);

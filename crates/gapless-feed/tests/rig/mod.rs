@@ -24,8 +24,8 @@ pub fn source(venue: VenueId, channel: &str, symbols: &[&str]) -> SourceConfig {
     let topic =
         |symbol: &&str| TopicConfig { channel: channel.to_owned(), symbol: (*symbol).to_owned() };
     let config = SourceConfig::new("test", venue, symbols.iter().map(topic).collect());
-    // Each request of a test is one that it is about.
-    SourceConfig { lists_ns: None, ..config }
+    // Each request of a test is one that it is about, and most frames bear one stamp for ever.
+    SourceConfig { lists_ns: None, late_ns: 0, ..config }
 }
 
 pub fn delta(symbol: &str, first: i64, last: i64) -> String {

@@ -26,6 +26,7 @@ const SPOT: Live = Live {
     acks: Acks::Request,
     lifetime_ms: Some(DAY_MS),
     silence_ms: 10_000,
+    late_ms: 2_000,
 };
 
 const FUTURES: Live = Live {

@@ -551,6 +551,20 @@ impl<V: Venue> Session<V> {
         }
     }
 
+    /// Tells every book whether what is received of it is late; the handler is told of those that
+    /// changed.
+    pub fn set_late<H: Handler>(&mut self, late: bool, handler: &mut H) {
+        for index in 0..self.line.books.len() {
+            let id = BookId(u32::try_from(index).unwrap_or(u32::MAX));
+            let Some(entry) = self.line.books.get_mut(id) else { continue };
+            let before = entry.local.state();
+            let outcome = entry.local.set_late(late);
+            if entry.local.state() != before {
+                finish(id, entry, outcome, self.last_recv_ns, handler);
+            }
+        }
+    }
+
     fn for_books<H: Handler>(
         &mut self,
         which: impl Fn(&BookEntry) -> bool,

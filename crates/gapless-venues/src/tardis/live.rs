@@ -15,6 +15,8 @@ impl Wiring for Tardis {
             channel: "book_change",
             topics_max: usize::MAX,
             silence_ms: 30_000,
+            // It repeats the past at any pace.
+            late_ms: 0,
             ..Live::UNSTATED
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn first_key(text: &SourceText) -> Option<&'static str> {
         ("rest", text.rest.is_some()),
         ("local", text.local.is_some()),
         ("silence_ms", text.silence_ms.is_some()),
+        ("late_ms", text.late_ms.is_some()),
         ("symbol_silence_ms", text.symbol_silence_ms.is_some()),
         ("lifetime_s", text.lifetime_s.is_some()),
         ("instruments_s", text.instruments_s.is_some()),
@@ -236,6 +237,9 @@ fn times(text: &SourceText, source: &mut SourceConfig) {
     } else if source.replay.is_some() {
         // A machine may first have to get what it plays.
         source.silence_ns = 0;
+    }
+    if let Some(ms) = text.late_ms {
+        source.late_ns = milli(ms);
     }
     source.symbol_silence_ns = text.symbol_silence_ms.map(milli);
     if let Some(seconds) = text.lifetime_s {
