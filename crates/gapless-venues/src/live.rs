@@ -347,13 +347,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_of_the_topic_the_moment_or_the_key() {
+    fn a_refusal_is_of_the_key_the_moment_the_topic_or_unknown() {
         let words = ["Invalid API key", "rate LIMIT exceeded", "no such symbol"];
         let of_relay = words.map(|words| Relay::default().refusal("", words));
-        assert_eq!(of_relay, [Refusal::Auth, Refusal::Later, Refusal::Topic]);
+        assert_eq!(of_relay, [Refusal::Auth, Refusal::Later, Refusal::Unknown]);
         let of_okx = ["60011", "60014", "60018"].map(|code| Okx.refusal(code, ""));
         assert_eq!(of_okx, [Refusal::Auth, Refusal::Later, Refusal::Topic]);
         let of_deribit = ["13009", "10028", "-32602"].map(|code| Deribit.refusal(code, ""));
-        assert_eq!(of_deribit, [Refusal::Auth, Refusal::Later, Refusal::Topic]);
+        assert_eq!(of_deribit, [Refusal::Auth, Refusal::Later, Refusal::Unknown]);
     }
 }
