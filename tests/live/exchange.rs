@@ -233,12 +233,17 @@ impl World {
             if !read.ends_with(b"\r\n\r\n") {
                 continue;
             }
-            self.knobs.fetches.fetch_add(1, SeqCst);
             let text = String::from_utf8_lossy(&std::mem::take(&mut read)).into_owned();
             let symbol = text.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
-            let body = self.books.lock().unwrap()[symbol.unwrap()].snapshot();
+            let body = symbol.map(|symbol| self.books.lock().unwrap()[symbol].snapshot());
+            self.knobs.fetches.fetch_add(usize::from(body.is_some()), SeqCst);
+            // It has books and no list of them.
+            let (status, body) = match &body {
+                Some(body) => ("200 OK", body.as_str()),
+                None => ("404 Not Found", "{}"),
+            };
             let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
                  x-mbx-used-weight-1m: 1\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             );
