@@ -92,8 +92,10 @@ fn run(arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// So many waits say how they are spread.
-const WAITS_MIN: u64 = 1_000;
+/// So many waits say how they are spread, and one in so many may be the same.
+const WAITS: (u64, u64) = (1_000, 20);
+/// The same of requests, which wait for a venue's budget too.
+const WAITS_TO_ASK: (u64, u64) = (100, 4);
 
 /// All sessions together.
 #[derive(Debug, Default)]
@@ -106,6 +108,7 @@ struct Total {
     connects: u64,
     faults: BTreeMap<String, u64>,
     waits: BTreeMap<u64, u64>,
+    waits_to_ask: BTreeMap<u64, u64>,
 }
 
 impl Total {
@@ -119,18 +122,14 @@ impl Total {
         for (fault, count) in &ended.faults {
             *self.faults.entry(fault.clone()).or_default() += count;
         }
-        for (wait, count) in &ended.waits {
-            *self.waits.entry(*wait).or_default() += count;
-        }
+        add(&mut self.waits, &ended.waits);
+        add(&mut self.waits_to_ask, &ended.waits_to_ask);
     }
 
     /// The wait that too many have had in common: who fails together would return together.
     fn together(&self) -> Option<String> {
-        let all: u64 = self.waits.values().sum();
-        let (ms, count) = self.waits.iter().max_by_key(|(_, count)| **count)?;
-        let too_many = all >= WAITS_MIN && *count > all / 20;
-        too_many
-            .then(|| format!("  G9: {count} of {all} lost connections were waited {ms} ms with"))
+        let lost = together(&self.waits, WAITS, "lost connections");
+        lost.or_else(|| together(&self.waits_to_ask, WAITS_TO_ASK, "failed requests"))
     }
 
     fn print(&self, wall: Duration) {
@@ -147,6 +146,19 @@ impl Total {
         );
         table::print(&self.faults);
     }
+}
+
+fn add(all: &mut BTreeMap<u64, u64>, more: &BTreeMap<u64, u64>) {
+    for (wait, count) in more {
+        *all.entry(*wait).or_default() += count;
+    }
+}
+
+fn together(waits: &BTreeMap<u64, u64>, (least, part): (u64, u64), of: &str) -> Option<String> {
+    let all: u64 = waits.values().sum();
+    let (ms, count) = waits.iter().max_by_key(|(_, count)| **count)?;
+    let too_many = all >= least && *count > all / part;
+    too_many.then(|| format!("  G9: {count} of {all} {of} were waited {ms} ms with"))
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub struct Ended {
     pub faults: BTreeMap<String, u64>,
     /// How long each lost connection was waited with, ms, and how often.
     pub waits: BTreeMap<u64, u64>,
+    /// The same of each request that had failed.
+    pub waits_to_ask: BTreeMap<u64, u64>,
     pub trace: u64,
     /// Promises that were broken.
     pub broken: Vec<String>,
@@ -117,6 +119,9 @@ pub struct Session {
     waits: BTreeMap<u64, u64>,
     /// Requests without an answer yet.
     asked: BTreeMap<u64, String>,
+    /// Requests that failed, and when.
+    failed: BTreeMap<String, u64>,
+    waits_to_ask: BTreeMap<u64, u64>,
     connects: u64,
     /// Empty snapshots are to come.
     empties: bool,
@@ -180,6 +185,8 @@ impl Session {
             ended: BTreeMap::new(),
             waits: BTreeMap::new(),
             asked: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            waits_to_ask: BTreeMap::new(),
             connects: 0,
             empties: false,
         }
@@ -250,6 +257,7 @@ impl Session {
             connects: self.connects,
             faults,
             waits: self.waits,
+            waits_to_ask: self.waits_to_ask,
             trace: self.judge.trace,
             broken: self.judge.broken,
         }
@@ -375,8 +383,11 @@ impl Session {
             Arrival::Refused(conn, ..) | Arrival::Closed(conn, _) | Arrival::Broken(conn) => {
                 self.ended.insert(id(conn).place, self.now);
             }
+            Arrival::Answered(fetch, 200, ..) => drop(self.asked.remove(&fetch)),
             Arrival::Answered(fetch, ..) | Arrival::Unanswered(fetch) => {
-                self.asked.remove(&fetch);
+                if let Some(asked) = self.asked.remove(&fetch) {
+                    self.failed.insert(asked, self.now);
+                }
             }
             _ => {}
         }
@@ -459,6 +470,9 @@ impl Session {
         let asked = format!("{url} {body}");
         if self.asked.values().any(|other| *other == asked) {
             self.judge.broken.push(format!("G9: {asked} is asked for twice at a time"));
+        }
+        if let Some(failed) = self.failed.remove(&asked) {
+            *self.waits_to_ask.entry((self.now - failed) / MS).or_default() += 1;
         }
         self.asked.insert(fetch.0, asked);
         let request = Request { method, body, headers: &headers, ..Request::get(target(url)) };
