@@ -1,7 +1,8 @@
 //! Row E: recorded frames, in the order in which they came, to a published top of the book.
 //!
-//! Publication is a plain copy of the first [`DEPTH`] levels a side; nothing is published while a
-//! book is not live or is crossed. Ours leaves a side that its book says is the same as it was.
+//! Ours publishes best prices, state and the first [`DEPTH`] levels a side with the product's own
+//! [`Publisher`], for readers in other threads, and is judged by what a reader finds. The rivals
+//! copy their levels between two stores of a version and show no state, which is less work.
 //! Invariant: only the book deltas are timed; snapshots are put in between them, untimed.
 
 use crate::frames::Frames;
@@ -13,9 +14,10 @@ use crate::rival::btreemap::BTreeMaps;
 use crate::rival::json::{Found, Wire, read};
 use crate::rival::sonic_rs::SonicRs;
 use crate::workload::{Record, Workload};
-use gapless_book::book::Book;
+use gapless_book::book::{Change, Observer};
 use gapless_book::event::{Body, BookKind, Level, Scales, Side};
 use gapless_book::local::{Outcome, Policy};
+use gapless_book::publish::{Config, Heap, Publisher, Reader};
 use gapless_replay::record::RecordKind;
 use gapless_sim::rng::Rng;
 use gapless_venues::books::{BookEntry, BookId};
@@ -24,6 +26,7 @@ use gapless_venues::registry::{AnySession, VenueId};
 use gapless_venues::session::{Handler, SessionConfig};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Levels published a side.
 pub const DEPTH: usize = 20;
@@ -261,9 +264,11 @@ impl Patched {
     }
 }
 
-/// The published top of a book; its levels are as the book has them.
-#[derive(Clone, Debug)]
+/// The published top of a rival's book; its levels are as the book has them.
+#[derive(Debug)]
 pub struct Top<L = Level> {
+    /// Odd while it is being written.
+    version: AtomicU64,
     bids: [L; DEPTH],
     asks: [L; DEPTH],
     lens: (usize, usize),
@@ -272,7 +277,7 @@ pub struct Top<L = Level> {
 impl<L: Copy + Default> Default for Top<L> {
     fn default() -> Self {
         let none = [L::default(); DEPTH];
-        Self { bids: none, asks: none, lens: (0, 0) }
+        Self { version: AtomicU64::new(0), bids: none, asks: none, lens: (0, 0) }
     }
 }
 
@@ -285,29 +290,17 @@ impl<L: Copy> Top<L> {
     /// Publishes these, best first.
     #[inline]
     pub fn publish(&mut self, bids: impl Iterator<Item = L>, asks: impl Iterator<Item = L>) {
+        let version = *self.version.get_mut();
+        self.version.store(version + 1, Ordering::Relaxed);
+        fence(Ordering::Release);
         self.lens = (fill(&mut self.bids, bids), fill(&mut self.asks, asks));
+        self.version.store(version + 2, Ordering::Release);
     }
 
     fn digest(&self, number: impl Fn(&L) -> Level) -> u64 {
         let numbers = |levels: &[L]| -> Vec<Level> { levels.iter().map(&number).collect() };
         let (bids, asks) = (&self.bids[..self.lens.0], &self.asks[..self.lens.1]);
         digest(&numbers(bids), &numbers(asks), &[])
-    }
-}
-
-impl Top {
-    /// Publishes the top of a book, of which this is the one before, or nothing.
-    #[inline]
-    fn follow(&mut self, book: &Book) {
-        let published = self.lens != (0, 0);
-        let nth = |levels: &[Level; DEPTH], len| (len == DEPTH).then_some(levels[DEPTH - 1].price);
-        let (bid, ask) = (nth(&self.bids, self.lens.0), nth(&self.asks, self.lens.1));
-        if !published || book.may_differ(Side::Bid, bid) {
-            self.lens.0 = book.side(Side::Bid).top(&mut self.bids);
-        }
-        if !published || book.may_differ(Side::Ask, ask) {
-            self.lens.1 = book.side(Side::Ask).top(&mut self.asks);
-        }
     }
 }
 
@@ -321,33 +314,73 @@ fn fill<L>(into: &mut [L; DEPTH], levels: impl Iterator<Item = L>) -> usize {
     len
 }
 
-/// Takes what a session makes and publishes it, each book where its readers look.
-#[derive(Default)]
-pub struct Publisher {
-    /// By number of the book.
-    tops: Vec<Top>,
-    /// The book that was last published.
-    last: Option<usize>,
-    scales: Scales,
+/// One book's publication and a reader of it.
+struct Publication {
+    publisher: Publisher<Arc<Heap>>,
+    reader: Reader<Arc<Heap>>,
 }
 
-impl Publisher {
-    fn top(&mut self, id: BookId) -> &mut Top {
-        let index = id.0 as usize;
-        if index >= self.tops.len() {
-            self.tops.resize(index + 1, Top::default());
-        }
-        &mut self.tops[index]
+impl Publication {
+    fn new() -> Self {
+        let config = Config { depth: DEPTH, ring: 0, ..Config::default() };
+        let words = config.words().expect("choices within their bounds");
+        let region = Arc::new(Heap::new(words));
+        let publisher = Publisher::create(region.clone(), &config, 0, 0).expect("room enough");
+        Self { publisher, reader: Reader::attach(region).expect("a publication") }
     }
 }
 
-impl Handler for Publisher {
+/// Takes what a session makes and publishes it, each book where its readers look.
+#[derive(Default)]
+pub struct Published {
+    /// By number of the book.
+    books: Vec<Option<Publication>>,
+    /// The book that was last published, its scales and when.
+    last: Option<(usize, Scales, i64)>,
+}
+
+impl Published {
+    #[cold]
+    fn arrived(&mut self, id: BookId) -> &mut Publication {
+        let index = id.0 as usize;
+        if index >= self.books.len() {
+            self.books.resize_with(index + 1, || None);
+        }
+        self.books[index].insert(Publication::new())
+    }
+
+    /// The first levels that a reader finds; none if the book is not live.
+    fn answer(&self, at: Scales) -> u64 {
+        let found = self.last.and_then(|(index, scales, now)| {
+            let publication = self.books.get(index)?.as_ref()?;
+            Some((publication.reader.depth(DEPTH, now).ok()?, scales))
+        });
+        let Some((depth, scales)) = found else { return digest(&[], &[], &[]) };
+        let numbers = |levels: &[Level]| -> Vec<Level> {
+            levels.iter().map(|level| scaled(*level, scales, at)).collect()
+        };
+        digest(&numbers(&depth.bids), &numbers(&depth.asks), &[])
+    }
+}
+
+impl Handler for Published {
+    #[inline]
+    fn level(&mut self, id: BookId, side: Side, level: Level, change: Change) {
+        if let Some(Some(publication)) = self.books.get_mut(id.0 as usize) {
+            publication.publisher.level(side, level, change);
+        }
+    }
+
     #[inline]
     fn book(&mut self, id: BookId, entry: &BookEntry, _: &Outcome) {
-        let top = self.top(id);
-        let Some(book) = entry.local.live() else { return top.clear() };
-        top.follow(book);
-        (self.last, self.scales) = (Some(id.0 as usize), book.scales());
+        // The clock of the recording: reading one is the same for all and is left out.
+        let now = entry.local.last_times().recv_ns;
+        let publication = match self.books.get_mut(id.0 as usize) {
+            Some(Some(publication)) => publication,
+            _ => self.arrived(id),
+        };
+        publication.publisher.publish(&entry.local, now);
+        self.last = Some((id.0 as usize, entry.local.last_known().scales(), now));
     }
 }
 
@@ -363,7 +396,7 @@ pub struct Ours<'w> {
     isa: Isa,
     sessions: Vec<AnySession>,
     buffer: FrameBuf,
-    publishers: Vec<Publisher>,
+    publishers: Vec<Published>,
     at: usize,
 }
 
@@ -389,7 +422,7 @@ impl Contender for Ours<'_> {
             session
         };
         self.sessions = (0..self.feed.lines).map(session).collect();
-        self.publishers = (0..self.feed.lines).map(|_| Publisher::default()).collect();
+        self.publishers = (0..self.feed.lines).map(|_| Published::default()).collect();
         self.at = 0;
     }
 
@@ -419,9 +452,7 @@ impl Contender for Ours<'_> {
     fn answer(&mut self, item: usize) -> u64 {
         let step = &self.feed.steps[self.feed.items[item]];
         let What::Delta { scales, .. } = step.what else { return 0 };
-        let publisher = &self.publishers[step.line];
-        let top = publisher.last.and_then(|at| publisher.tops.get(at)).cloned();
-        top.unwrap_or_default().digest(|level| scaled(*level, publisher.scales, scales))
+        self.publishers[step.line].answer(scales)
     }
 }
 

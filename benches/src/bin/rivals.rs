@@ -8,6 +8,7 @@ use gapless_benches::goals::Goals;
 use gapless_benches::rows::{Line, Options};
 use gapless_benches::workload::{Catalog, RECORDINGS};
 use gapless_benches::{book_rows, end_rows, history, publish_rows, report, resident, rows};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Measures gapless against its rivals: interleaved medians, answers compared.
@@ -79,7 +80,11 @@ fn measure(
     let mut crowd_is_due = true;
     let say = |lines: &[Line]| {
         if arguments.json {
-            lines.iter().for_each(|line| println!("{}", report::json_line(line, goals)));
+            let mut out = std::io::stdout().lock();
+            // Whoever reads from us may have seen enough.
+            let _ = lines
+                .iter()
+                .try_for_each(|line| writeln!(out, "{}", report::json_line(line, goals)));
         }
     };
     let wanted = |name: &str| arguments.workload.as_deref().is_none_or(|only| only == name);
