@@ -39,6 +39,7 @@ fn _gapless(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<book::Book>()?;
     module.add_class::<engine::_Engine>()?;
     module.add_class::<engine::Reader>()?;
+    module.add_class::<events::_Subscription>()?;
     module.add_class::<events::Event>()?;
     module.add_class::<events::Trade>()?;
     module.add_class::<events::Liquidation>()?;

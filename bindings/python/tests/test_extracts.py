@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -571,10 +572,11 @@ def test_other_threads_of_python_run_while_rust_reads() -> None:
 
 
 def copies(folder: Path, count: int) -> list[Path]:
-    """One recording under many names: a path named twice is read once."""
+    """One recording many times: one file under two names, by a link or not, is read once."""
     paths = [folder / f"{at}-{ONE.name}" for at in range(count)]
-    for path in paths:
-        path.symlink_to(ONE)
+    shutil.copyfile(ONE, paths[0])
+    for path in paths[1:]:
+        path.hardlink_to(paths[0])
     return paths
 
 

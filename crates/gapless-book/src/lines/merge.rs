@@ -257,19 +257,26 @@ impl<O: Observer> Lane<'_, O> {
     /// A message from before the last one that is not remembered.
     #[cold]
     fn unproven(&mut self, at: usize, message: &BookMessage<'_>, flags: Flags, times: &Times) {
-        let covered = self.book.rule().chain == Chain::Range && self.is_remembered(&message.seq);
+        let is_live = self.book.live().is_some();
+        // Of a book that waits a number may be of another count than those remembered.
+        let covered =
+            is_live && self.book.rule().chain == Chain::Range && self.is_remembered(&message.seq);
         let after = self.lines.passed.after(message.seq.last.unwrap_or(i64::MIN));
         let Some(line) = self.lines.lines.get_mut(at) else { return };
         if covered {
             // Ranges may be cut differently on each line: what they cover is known all the same.
             line.tied = true;
             line.cursor = line.cursor.max(after);
-        } else if line.went_back {
+        } else if line.went_back || !is_live {
+            // A stalled line may have brought the end of an old count after this one had begun the
+            // new: then nothing that comes will be above the old again.
             line.tied = false;
         }
         if line.tied || self.another_goes_on(at) {
             // Behind a snapshot of another line, or of no use: the book goes on without it.
             self.observer.sequenced();
+        } else if !is_live {
+            self.pass(at, message, flags, times);
         } else {
             // Nobody else could say: the book's own sequencer judges it.
             self.give(message, flags, times);

@@ -292,6 +292,36 @@ fn what_a_line_still_has_of_the_count_before_is_none_of_the_new_books() {
     }
 }
 
+/// One line has begun the new count; another comes back with the end of the old one and is lost.
+#[test]
+fn the_end_of_an_old_count_starves_no_book_of_the_new_one() {
+    let range =
+        |first, last| SeqInfo { first: Some(first), last: Some(last), ..SeqInfo::default() };
+    let mut bench = Bench::new(Rule::new(Chain::Range, Bridge::Rest));
+    let _ = bench.tell(0, BookKind::Delta, range(13, 15), &[(1, 1)]);
+    let _ = bench.tell(1, BookKind::Delta, range(13, 15), &[(1, 1)]);
+    let _ = bench.tell(1, BookKind::Delta, range(111, 120), &[(2, 1)]);
+    let _ = bench.lines.tick(&mut bench.book, LinePolicy::default().wait_ns, &mut ());
+    let _ = bench.disconnect(1);
+    for last in [18, 21, 24] {
+        let _ = bench.tell(0, BookKind::Delta, range(last - 2, last), &[(last, 1)]);
+    }
+    // The first may still meet the old count's message among those held.
+    for last in [20, 23] {
+        let rest = BookMessage {
+            kind: BookKind::Snapshot,
+            seq: last_id(last),
+            scales: Scales::default(),
+            bids: &[Level { price: 3, qty: 1 }],
+            asks: &[],
+            extras: &[],
+            depth_limit: None,
+        };
+        let _ = bench.book.message(&rest, Flags::REST, &Times::default(), &mut ());
+    }
+    assert_eq!((is_live(&bench), bench.book.seq(), bench.qty(24)), (true, Some(24), 1));
+}
+
 #[test]
 fn a_chain_that_lowers_its_ids_is_followed_on_every_line() {
     let linked = |prev, last| SeqInfo { prev: Some(prev), last: Some(last), ..SeqInfo::default() };
